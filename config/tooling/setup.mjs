@@ -1,0 +1,98 @@
+// @ts-check
+// What has to be there before a command runs: the packages of the lock file, and dist. Nothing is done twice.
+import { mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { build, STAMP_NAME } from './build.mjs'
+import { exitCodeOf, run } from './launch.mjs'
+import { withLock } from './lock.mjs'
+import { at, cache } from './paths.mjs'
+import { digest, filesUnder, installStamp, isFresh, isInstalled, sourceStamp } from './stamps.mjs'
+
+const INSTALL_STAMP = at('node_modules', '.errand-stamp')
+const BUILD_STAMP = at('dist', STAMP_NAME)
+const LOCK = join(cache, 'lock')
+
+/** A step of the set-up failed, and said why. */
+export class SetupError extends Error {}
+
+/**
+ * @param {{ needsBuild: boolean }} what
+ * @returns {Promise<void>}
+ */
+export async function setUp({ needsBuild }) {
+  if (installIsFresh() && (!needsBuild || buildIsFresh())) return
+  const onWait = (/** @type {{ pid: number }} */ { pid }) => {
+    say(`waiting for the set-up of process ${String(pid)}`)
+  }
+  await withLock(
+    LOCK,
+    async () => {
+      if (!installIsFresh()) await install()
+      if (needsBuild && !buildIsFresh()) await buildAll()
+    },
+    { onWait },
+  )
+}
+
+const installIsFresh = () => isFresh(readText(INSTALL_STAMP), wantedInstall())
+const buildIsFresh = () => isFresh(readText(BUILD_STAMP), wantedBuild())
+const wantedInstall = () => installStamp(readFileSync(at('package-lock.json'), 'utf8'), process)
+
+function wantedBuild() {
+  const tools = ['tsconfig.json', 'config/tooling/build.mjs'].map((path) => readFileSync(at(path), 'utf8'))
+  return sourceStamp(filesUnder(at('src')), digest(JSON.stringify([wantedInstall(), ...tools])))
+}
+
+async function install() {
+  const wanted = wantedInstall()
+  rmSync(INSTALL_STAMP, { force: true })
+  if (!isInstalled(readJson(at('package-lock.json')) ?? {}, readJson(at('node_modules', '.package-lock.json')))) {
+    say('installing the packages of package-lock.json')
+    const [command, first] = npm()
+    // Development packages too, whatever NODE_ENV says: the build needs them. Scripts of packages never run.
+    const args = [...first, 'ci', '--include=dev', '--include=optional', '--ignore-scripts', '--no-audit', '--no-fund']
+    const ending = await run(command, args, { stdio: ['ignore', 2, 2] })
+    if (exitCodeOf(ending) !== 0) throw new SetupError('the packages could not be installed (npm ci)')
+  }
+  mkdirSync(at('node_modules'), { recursive: true })
+  writeFileSync(INSTALL_STAMP, `${wanted}\n`)
+}
+
+async function buildAll() {
+  // Taken before tsc reads the files: what changes meanwhile is built next time.
+  const wanted = wantedBuild()
+  say('building')
+  rmSync(BUILD_STAMP, { force: true })
+  if (!(await build())) throw new SetupError('the sources could not be built (tsc)')
+  mkdirSync(at('dist'), { recursive: true })
+  writeFileSync(BUILD_STAMP, `${wanted}\n`)
+}
+
+/** @returns {[string, string[]]} the npm that started us, if one did */
+function npm() {
+  const path = process.env['npm_execpath']
+  return path?.endsWith('npm-cli.js') ? [process.execPath, [path]] : ['npm', []]
+}
+
+/** @param {string} path */
+function readText(path) {
+  try {
+    return readFileSync(path, 'utf8')
+  } catch {
+    return undefined
+  }
+}
+
+/** @param {string} path */
+function readJson(path) {
+  try {
+    return JSON.parse(readFileSync(path, 'utf8'))
+  } catch {
+    return undefined
+  }
+}
+
+/** @param {string} text */
+const say = (text) => {
+  process.stderr.write(`errand: ${text}\n`)
+}
