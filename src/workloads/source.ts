@@ -1,0 +1,46 @@
+import type { Reuse } from './workload.js'
+
+/** One trusted source of assertions, as configured and checked (contract §3, `workloads`). */
+export interface WorkloadSource {
+  readonly name: string
+  readonly preset: PresetName
+  readonly issuer: string
+  /** Our audiences: an assertion's `aud` must contain one. */
+  readonly audiences: readonly string[]
+  /** Claim name or JSON Pointer to a glob: all must match. */
+  readonly require: Readonly<Record<string, string>>
+  readonly owner: string
+  readonly reuse: Reuse
+  readonly algorithms: readonly string[]
+  /** Seconds since `iat` after which an assertion is refused even if `exp` is later; absent: `exp` alone decides. */
+  readonly maxAge?: number
+  /** Clock leeway for `nbf` and `iat`, seconds; `exp` has none. */
+  readonly leeway: number
+  readonly keys: KeySource
+  /** What the preset leaves open; for `generic`, all of it. */
+  readonly mapping: ClaimMapping
+}
+
+export type PresetName = 'github-actions' | 'gitlab-ci' | 'kubernetes' | 'generic'
+
+/** Which claims mean what. Names are claim names or JSON Pointers. */
+export interface ClaimMapping {
+  readonly anchor: string
+  /** Claims whose values follow the anchor in the SPIFFE path; stable across runs. */
+  readonly segments: readonly string[]
+  readonly sealed: readonly string[]
+  /** The claim that names who started the run, where there is one. */
+  readonly startedBy?: string
+  /** Claims that a derived delegate states besides the anchor. */
+  readonly delegate: readonly string[]
+}
+
+/** Where the issuer's keys come from. */
+export interface KeySource {
+  /** Absent: OIDC discovery below the issuer. */
+  readonly jwksUri?: string
+  /** PEM of a private CA for the fetches. */
+  readonly ca?: string
+  /** A file with a bearer token for the fetches, read at each one (projected tokens rotate). */
+  readonly tokenFile?: string
+}
