@@ -36,7 +36,13 @@ export async function setUp({ needsBuild }) {
 
 const installIsFresh = () => isFresh(readText(INSTALL_STAMP), wantedInstall())
 const buildIsFresh = () => isFresh(readText(BUILD_STAMP), wantedBuild())
-const wantedInstall = () => installStamp(readFileSync(at('package-lock.json'), 'utf8'), process)
+
+/** @type {string | undefined} read once: a run works with the lock file that it found */
+let lockStamp
+function wantedInstall() {
+  lockStamp ??= installStamp(readFileSync(at('package-lock.json'), 'utf8'), process)
+  return lockStamp
+}
 
 function wantedBuild() {
   const tools = ['tsconfig.json', 'config/tooling/build.mjs'].map((path) => readFileSync(at(path), 'utf8'))
