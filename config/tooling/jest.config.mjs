@@ -17,6 +17,7 @@ export default {
       { swcrc: false, jsc: { target: 'es2022', parser: { syntax: 'typescript' } }, module: { type: 'es6' } },
     ],
   },
+  setupFiles: ['<rootDir>/config/tooling/jest-setup.mjs'],
   injectGlobals: false,
   watchman: false,
   maxWorkers: 2,

@@ -47,7 +47,10 @@ export async function ensureRedis() {
 /** @param {readonly string[]} args */
 async function apt(args) {
   const env = { ...process.env, DEBIAN_FRONTEND: 'noninteractive', RUNLEVEL: '1' }
-  const ending = await run('apt-get', ['--quiet', ...args], { env, stdio: ['ignore', 2, 2] })
+  const ending = await run('apt-get', ['--quiet', '-o', 'DPkg::Lock::Timeout=120', ...args], {
+    env,
+    stdio: ['ignore', 2, 2],
+  })
   return exitCodeOf(ending) === 0
 }
 
