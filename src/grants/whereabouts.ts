@@ -1,0 +1,48 @@
+import { sha256Base64url } from '../runtime/digest.js'
+import { canonicalize } from '../runtime/jcs.js'
+import type { Workload } from '../workloads/workload.js'
+import type { Whereabouts } from './grant-store.js'
+
+/**
+ * Where the store finds what belongs to a workload, to its run, and to one errand of that run. A source without run ids
+ * must send `task`: there the errand stands for the run.
+ */
+export function whereaboutsOf(workload: Workload, task: string): Whereabouts {
+  const run = identityOf(workload)
+  const errand = key([...run, task])
+  return {
+    shard: workload.shard,
+    anchor: anchorKeyOf(workload.source, workload.anchor.value),
+    run: hasRunIds(workload) ? key(run) : errand,
+    errand,
+  }
+}
+
+export const hasRunIds = (workload: Workload): boolean => Object.keys(workload.sealed).length > 0
+
+export const anchorKeyOf = (source: string, anchor: string): string => key([source, anchor])
+
+/** Who may poll a deferral code: this run of this workload, with the same keys as the first request proved. */
+export const holderOf = (workload: Workload, proofs: readonly string[]): string =>
+  key([...identityOf(workload), [...proofs].sort()])
+
+const identityOf = (workload: Workload): readonly unknown[] => [
+  workload.source,
+  workload.anchor.value,
+  Object.entries(workload.sealed).sort(([a], [b]) => (a < b ? -1 : 1)),
+]
+
+// Arrays of strings in one fixed order: their JSON is already canonical.
+const key = (parts: readonly unknown[]): string => sha256Base64url(JSON.stringify(parts))
+
+/** Requests that are equal in all of this join one pending grant (contract §1, "Deferred"). */
+export function joinKeyOf(request: {
+  readonly holder: string
+  readonly access: unknown
+  readonly task: string
+  readonly lifetime: number | undefined
+  readonly purpose: string
+}): string {
+  const { holder, access, task, lifetime, purpose } = request
+  return sha256Base64url(canonicalize([holder, access, task, lifetime ?? 0, purpose]))
+}

@@ -1,0 +1,24 @@
+/** Seconds since 1970-01-01T00:00:00Z, whole. All expiries are decided in this unit. */
+export type EpochSeconds = number
+
+/** The one source of time (invariant 12). Only this file reads the machine's clock. */
+export interface Clock {
+  now(): EpochSeconds
+  /** Milliseconds since the epoch, for poll intervals and measurements. */
+  nowMs(): number
+}
+
+export const systemClock: Clock = {
+  now: () => Math.floor(Date.now() / 1000),
+  nowMs: () => Date.now(),
+}
+
+/** RFC 3339 in UTC, whole seconds, `Z`. */
+export const formatTime = (at: EpochSeconds): string => new Date(at * 1000).toISOString().slice(0, 19) + 'Z'
+
+/** The inverse of `formatTime`; `undefined` for any other notation. */
+export function parseTime(text: string): EpochSeconds | undefined {
+  if (!/^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ$/.test(text)) return undefined
+  const ms = Date.parse(text)
+  return Number.isNaN(ms) ? undefined : ms / 1000
+}

@@ -1,0 +1,14 @@
+import { createHash, timingSafeEqual } from 'node:crypto'
+
+/** SHA-256 as lowercase hex. */
+export const sha256Hex = (text: string | Uint8Array): string => createHash('sha256').update(text).digest('hex')
+
+/** SHA-256, base64url without padding: 43 characters. The form of record keys and of hashed codes. */
+export const sha256Base64url = (text: string | Uint8Array): string => createHash('sha256').update(text).digest('base64url')
+
+/** Compares two secrets (or their encodings) in time that depends on their lengths alone. */
+export function equalSecrets(a: string, b: string): boolean {
+  const left = createHash('sha256').update(a).digest()
+  const right = createHash('sha256').update(b).digest()
+  return timingSafeEqual(left, right)
+}

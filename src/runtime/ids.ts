@@ -1,0 +1,58 @@
+import { createHash, randomBytes } from 'node:crypto'
+
+/**
+ * Ids carry their shard: a prefix and 34 hex digits, which are one byte `0x40 | shard` and 16 random bytes (contract §2).
+ * Everything that one grant leads to has the shard of that grant, so every atomic step stays in one place of the store.
+ */
+export const SHARDS = 64
+
+/** 0 to 63. */
+export type Shard = number
+export type GrantId = `gr_${string}`
+export type TaskId = `tk_${string}`
+export type CredentialId = `cr_${string}`
+export type EventId = `ev_${string}`
+
+const DIGITS = /^[4-7][0-9a-f]{33}$/
+
+export interface Ids {
+  grantId(shard: Shard): GrantId
+  taskId(shard: Shard): TaskId
+  credentialId(shard: Shard): CredentialId
+  eventId(shard: Shard): EventId
+  /** `dc_` and 32 random bytes, base64url. Only its hash is ever stored. */
+  deferralCode(): string
+  /** The `jti` of a ticket: 34 hex digits like the others, without a prefix of its own on the wire. */
+  ticketId(shard: Shard): string
+}
+
+const digits = (shard: Shard): string => {
+  const bytes = randomBytes(17)
+  bytes[0] = 0x40 | shard
+  return bytes.toString('hex')
+}
+
+export const randomIds: Ids = {
+  grantId: (shard) => `gr_${digits(shard)}`,
+  taskId: (shard) => `tk_${digits(shard)}`,
+  credentialId: (shard) => `cr_${digits(shard)}`,
+  eventId: (shard) => `ev_${digits(shard)}`,
+  deferralCode: () => `dc_${randomBytes(32).toString('base64url')}`,
+  ticketId: (shard) => `ti_${digits(shard)}`,
+}
+
+const parseId =
+  <T extends string>(prefix: string) =>
+  (raw: unknown): T | undefined =>
+    typeof raw === 'string' && raw.startsWith(prefix) && DIGITS.test(raw.slice(prefix.length)) ? (raw as T) : undefined
+
+export const parseGrantId = parseId<GrantId>('gr_')
+export const parseTaskId = parseId<TaskId>('tk_')
+export const parseCredentialId = parseId<CredentialId>('cr_')
+
+/** The shard of any id of ours. */
+export const shardOf = (id: string): Shard => Number.parseInt(id.slice(3, 5), 16) & 0x3f
+
+/** The shard of a workload: hash(workload source, anchor). All its grants live there. */
+export const shardOfWorkload = (source: string, anchor: string): Shard =>
+  (createHash('sha256').update(JSON.stringify([source, anchor])).digest()[0] ?? 0) & 0x3f
