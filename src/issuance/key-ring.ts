@@ -1,0 +1,288 @@
+/*
+ * `issuance/` makes credentials. The key ring holds the keys that sign them: stored encrypted, the same for all brokers
+ * of one store, rotated so that a token always verifies until it expires. A token is built, signed and checked here;
+ * whether it may be made is decided elsewhere.
+ */
+import type { SigningAlg } from '../policy/catalogue.js'
+import { encodeEvent } from '../evidence/encode-event.js'
+import type { EncodedEvent } from '../evidence/event.js'
+import { formatTime, type Clock, type EpochSeconds } from '../runtime/clock.js'
+import { Fault } from '../runtime/fault.js'
+import type { Ids } from '../runtime/ids.js'
+import type { Log } from '../runtime/log.js'
+import { refuse, type Result } from '../runtime/result.js'
+import type { KeyStore } from './key-store.js'
+import type { MasterKey } from './master-key.js'
+import {
+  complete,
+  encodeRing,
+  isRemoved,
+  isRotationDue,
+  missingKeys,
+  parseRing,
+  pruned,
+  rotated,
+  EMPTY_RING,
+  type NewKey,
+  type Ring,
+  type RingKey,
+  type RotationRefusal,
+} from './ring.js'
+import { seal, unseal } from './seal.js'
+import {
+  generatePrivateJwk,
+  signingKeyOf,
+  TOKEN_TYPS,
+  type PublicJwk,
+  type SigningKey,
+  type TokenTyp,
+  type VerifyKey,
+} from './signing-key.js'
+
+/** A key as people see it: `errand keys list`. */
+export type ListedKey = Omit<RingKey, 'privateJwk'>
+
+/** What a rotation did. */
+export interface Rotation {
+  readonly activated: readonly string[]
+  readonly retired: readonly string[]
+  readonly published: readonly string[]
+}
+
+export interface KeyRing {
+  /**
+   * The key that signs now.
+   * @throws Fault `key_unavailable` for an algorithm that the ring was not opened for
+   */
+  current(alg: SigningAlg): SigningKey
+  /** Everything that verifiers need, keys that do not sign yet included (RFC 7517 §5). */
+  jwks(): { readonly keys: readonly PublicJwk[] }
+  verifyKey(kid: string): VerifyKey | undefined
+  /** Which key and kind of token this JOSE header is: ours are known to the byte, all others are not ours. */
+  keyByHeader(header: string): { readonly key: VerifyKey; readonly typ: TokenTyp } | undefined
+  list(): readonly ListedKey[]
+  /** `by`: who asks, for the evidence; `undefined` for the schedule. `atOnce`: do not wait until verifiers know the next key. */
+  rotate(by: string | undefined, options?: { readonly atOnce?: boolean }): Promise<Result<Rotation, RotationRefusal>>
+  /** Looks for changes once: adopts what another broker did, rotates when the schedule says so. Never throws. */
+  refresh(): Promise<void>
+  /** Refreshes every two seconds. While the store is down, what is held goes on. */
+  start(): void
+  stop(): void
+}
+
+export interface KeyRingDeps {
+  readonly store: KeyStore
+  readonly masterKey: MasterKey
+  readonly clock: Clock
+  /** Those that the configuration signs with: keys are made for them. */
+  readonly algs: readonly SigningAlg[]
+  /** Seconds that a key signs; absent: rotated by command only. */
+  readonly rotateEvery?: number
+  readonly ids: Pick<Ids, 'eventId'>
+  readonly log: Log
+}
+
+/** Brokers notice a change within 5 seconds: two polls, and one of them may fail. */
+const POLL_MS = 2000
+/** Optimistic steps that lose their race this often mean that something is broken. */
+const ATTEMPTS = 10
+const PURPOSE = 'key ring'
+
+/** A version of the ring, ready for use. */
+interface Held {
+  readonly version: number
+  readonly ring: Ring
+  readonly byKid: ReadonlyMap<string, { readonly entry: RingKey; readonly key: SigningKey }>
+  readonly byHeader: ReadonlyMap<string, { readonly kid: string; readonly typ: TokenTyp }>
+}
+
+/** One change of the ring: from what is stored to what shall be, with its evidence; `undefined` when there is nothing to do. */
+type Change = (
+  ring: Ring,
+  now: EpochSeconds,
+) => Promise<{ readonly ring: Ring; readonly events: readonly EncodedEvent[] } | undefined>
+
+/**
+ * Loads the ring, making what is missing: of many brokers that start at once, one makes it and the others take it.
+ * @throws Fault `store_unavailable`; `key_unavailable` (another encryption key); `record_tampered`
+ */
+export async function openKeyRing(deps: KeyRingDeps): Promise<KeyRing> {
+  const { store, masterKey, clock, ids, log } = deps
+  // Tickets are ES256, whatever the resources ask for.
+  const algs = [...new Set<SigningAlg>(['ES256', ...deps.algs])]
+  const key = masterKey.derive('key-ring')
+  const context = (version: number) => ({ purpose: PURPOSE, version, keyId: masterKey.id })
+  let held: Held = { version: 0, ring: EMPTY_RING, byKid: new Map(), byHeader: new Map() }
+  let timer: NodeJS.Timeout | undefined
+  let refreshing: Promise<void> | undefined
+  let complaint: string | undefined
+
+  async function adopt(): Promise<void> {
+    const stored = await store.load()
+    if (!stored || stored.version === held.version) return
+    // An older row that verifies was put back. What is held is newer and signs live tokens: keep it, and say so.
+    if (stored.version < held.version)
+      throw new Fault('record_tampered', 'the stored key ring is older than the one in use')
+    const ring = parseRing(unseal(key, context(stored.version), stored.sealed))
+    if (!ring) throw new Fault('record_tampered', `the key ring, version ${stored.version}, has an unknown shape`)
+    held = hold(stored.version, ring, held)
+    log.info('key_ring_adopted', { version: stored.version, count: ring.keys.length })
+  }
+
+  async function change(decide: Change): Promise<void> {
+    for (let attempt = 0; attempt < ATTEMPTS; attempt += 1) {
+      await adopt()
+      const { version, ring } = held
+      const changed = await decide(ring, clock.now())
+      if (!changed) return
+      const sealed = seal(key, context(version + 1), encodeRing(changed.ring))
+      if ((await store.save(version, sealed, changed.events)) === 'saved') {
+        held = hold(version + 1, changed.ring, held)
+        return
+      }
+    }
+    throw new Fault('contended', 'the key ring is being changed by others all the time')
+  }
+
+  const completeRing: Change = async (ring, now) => {
+    const missing = missingKeys(ring, algs)
+    if (missing.length === 0) return undefined
+    const after = complete(ring, algs, await newKeys(missing), now)
+    return { ring: after, events: [eventOf(ring, after, 'keys_made', undefined, now)] }
+  }
+
+  async function rotate(by: string | undefined, { atOnce = false } = {}): Promise<Result<Rotation, RotationRefusal>> {
+    const fresh = await newKeys(algs)
+    let result: Result<Rotation, RotationRefusal> | undefined
+    await change((ring, now) => {
+      // Another broker may have rotated while we made keys: the schedule asks once, not once for each broker.
+      if (by === undefined && !isRotationDue(ring, algs, deps.rotateEvery ?? Infinity, now))
+        return Promise.resolve(undefined)
+      const after = rotated(ring, algs, [...fresh], now, { atOnce })
+      result = after.ok ? { ok: true, value: rotationOf(ring, after.value) } : refuse(after.refusal)
+      if (!after.ok) return Promise.resolve(undefined)
+      const cause = by === undefined ? 'schedule' : 'command'
+      return Promise.resolve({ ring: after.value, events: [eventOf(ring, after.value, cause, by, now)] })
+    })
+    return result ?? { ok: true, value: { activated: [], retired: [], published: [] } }
+  }
+
+  function eventOf(before: Ring, after: Ring, cause: string, by: string | undefined, now: EpochSeconds): EncodedEvent {
+    const { activated, retired, published } = rotationOf(before, after)
+    return encodeEvent({
+      v: 1,
+      id: ids.eventId(0),
+      at: formatTime(now),
+      shard: 0,
+      stream: 'issuance',
+      type: 'key.rotated',
+      grant_id: null,
+      task_id: null,
+      credential_id: null,
+      parent_id: null,
+      workload: null,
+      person: by ?? null,
+      audience: null,
+      policy_digest: null,
+      data: { cause, activated, retired, published },
+    })
+  }
+
+  async function refreshOnce(): Promise<void> {
+    try {
+      await adopt()
+      const now = clock.now()
+      if (deps.rotateEvery !== undefined && isRotationDue(held.ring, algs, deps.rotateEvery, now))
+        await rotate(undefined)
+      if (pruned(held.ring, now) !== held.ring) await change(pruneRing)
+      complaint = undefined
+    } catch (error) {
+      // Once for each cause, not every two seconds.
+      const cause = error instanceof Fault ? error.message : 'unknown'
+      if (cause !== complaint) log.warn('key_ring_not_refreshed', { error, version: held.version })
+      complaint = cause
+    }
+  }
+
+  function refresh(): Promise<void> {
+    refreshing ??= refreshOnce().finally(() => {
+      refreshing = undefined
+    })
+    return refreshing
+  }
+
+  const believed = (kid: string): { entry: RingKey; key: SigningKey } | undefined => {
+    const found = held.byKid.get(kid)
+    return found && !isRemoved(found.entry, clock.now()) ? found : undefined
+  }
+
+  await change(completeRing)
+
+  return {
+    current(alg) {
+      const entry = held.ring.keys.find((candidate) => candidate.alg === alg && candidate.state === 'current')
+      const found = entry && held.byKid.get(entry.kid)
+      if (!found) throw new Fault('key_unavailable', `there is no current key for ${alg}`)
+      return found.key
+    },
+    jwks() {
+      const now = clock.now()
+      const shown = [...held.byKid.values()].filter(({ entry }) => !isRemoved(entry, now))
+      return { keys: shown.map(({ key: shownKey }) => shownKey.publicJwk) }
+    },
+    verifyKey: (kid) => believed(kid)?.key,
+    keyByHeader(header) {
+      const known = held.byHeader.get(header)
+      const found = known && believed(known.kid)
+      return found && { key: found.key, typ: known.typ }
+    },
+    list: () => held.ring.keys.map(listed),
+    rotate,
+    refresh,
+    start() {
+      timer ??= setInterval(() => void refresh(), POLL_MS).unref()
+    },
+    stop() {
+      clearInterval(timer)
+      timer = undefined
+    },
+  }
+}
+
+const pruneRing: Change = (ring, now) => {
+  const after = pruned(ring, now)
+  return Promise.resolve(after === ring ? undefined : { ring: after, events: [] })
+}
+
+/** KeyObjects are made once for each key, and taken over from the version before. */
+function hold(version: number, ring: Ring, before: Held): Held {
+  const byKid = new Map<string, { entry: RingKey; key: SigningKey }>()
+  const byHeader = new Map<string, { kid: string; typ: TokenTyp }>()
+  for (const entry of ring.keys) {
+    const key = before.byKid.get(entry.kid)?.key ?? signingKeyOf(entry.alg, entry.privateJwk)
+    if (key.kid !== entry.kid || key.alg !== entry.alg) {
+      throw new Fault('record_tampered', 'a key of the key ring has an id that is not its own')
+    }
+    byKid.set(entry.kid, { entry, key })
+    for (const typ of TOKEN_TYPS) byHeader.set(key.headers[typ], { kid: entry.kid, typ })
+  }
+  return { version, ring, byKid, byHeader }
+}
+
+const newKeys = (algs: readonly SigningAlg[]): Promise<readonly NewKey[]> =>
+  Promise.all(
+    algs.map(async (alg) => {
+      const privateJwk = await generatePrivateJwk(alg)
+      return { kid: signingKeyOf(alg, privateJwk).kid, alg, privateJwk }
+    }),
+  )
+
+function rotationOf(before: Ring, after: Ring): Rotation {
+  const changedTo = (state: RingKey['state']): readonly string[] =>
+    after.keys
+      .filter((key) => key.state === state && before.keys.find(({ kid }) => kid === key.kid)?.state !== state)
+      .map(({ kid }) => kid)
+  return { activated: changedTo('current'), retired: changedTo('retired'), published: changedTo('next') }
+}
+
+const listed = ({ privateJwk: _, ...shown }: RingKey): ListedKey => shown

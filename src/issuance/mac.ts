@@ -1,0 +1,14 @@
+import { createHmac, timingSafeEqual, type KeyObject } from 'node:crypto'
+
+/**
+ * HMAC-SHA256 over the text, base64url: 43 characters. With `macKey` it proves that Errand wrote a record (invariant 8).
+ * The caller puts into the text what kind of record it is and which one, so that a MAC cannot be moved.
+ */
+export const mac = (key: KeyObject, text: string): string => createHmac('sha256', key).update(text).digest('base64url')
+
+/** Whether `tag` is the MAC of the text, in time that does not depend on where they differ. */
+export function checkMac(key: KeyObject, text: string, tag: string): boolean {
+  const expected = Buffer.from(mac(key, text))
+  const given = Buffer.from(tag)
+  return expected.length === given.length && timingSafeEqual(expected, given)
+}
