@@ -14,6 +14,8 @@ export interface JoinedTier {
   readonly fresh: number
   readonly decideWithin: number
   readonly maxWindow: number
+  readonly maxDepth: number
+  readonly maxChildren: number
 }
 
 /** `undefined`: `dpop` and `mtls` cannot both be met by one credential. `tiers` is not empty. */
@@ -31,6 +33,8 @@ export function joinTiers(tiers: readonly Tier[]): JoinedTier | undefined {
     fresh: least((tier) => tier.fresh),
     decideWithin: least((tier) => tier.decideWithin),
     maxWindow: least((tier) => tier.maxWindow),
+    maxDepth: least((tier) => tier.maxDepth),
+    maxChildren: least((tier) => tier.maxChildren),
   }
 }
 

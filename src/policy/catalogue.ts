@@ -51,6 +51,10 @@ export interface Tier {
   readonly decideWithin: number
   /** The longest `duration_seconds`. */
   readonly maxWindow: number
+  /** The most that a grant may ask for as `delegation.max_depth`; 0: its credentials are never handed on. */
+  readonly maxDepth: number
+  /** The most that a grant may ask for as `delegation.max_children`. */
+  readonly maxChildren: number
 }
 
 export interface ResourceClient {
