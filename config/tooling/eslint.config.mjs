@@ -1,4 +1,5 @@
 import js from '@eslint/js'
+import { defineConfig } from 'eslint/config'
 import { fileURLToPath } from 'node:url'
 import tseslint from 'typescript-eslint'
 
@@ -29,7 +30,7 @@ const environment = {
   message: 'the environment is read by src/config, src/main.ts and src/cli only: take what you need as a value',
 }
 
-export default tseslint.config(
+export default defineConfig(
   { ignores: ['dist/**', 'node_modules/**', '.cache/**', 'coverage/**', 'docs/**', 'test/**/fixtures/**'] },
   { linterOptions: { reportUnusedDisableDirectives: 'error' } },
   js.configs.recommended,

@@ -51,16 +51,22 @@ function wantedBuild() {
 
 async function install() {
   const wanted = wantedInstall()
+  const isComplete = () =>
+    isInstalled(readJson(at('package-lock.json')), readJson(at('node_modules', '.package-lock.json')))
   rmSync(INSTALL_STAMP, { force: true })
-  if (!isInstalled(readJson(at('package-lock.json')) ?? {}, readJson(at('node_modules', '.package-lock.json')))) {
+  if (!isComplete()) {
     say('installing the packages of package-lock.json')
     const [command, first] = npm()
-    // Development packages too, whatever NODE_ENV says: the build needs them. Scripts of packages never run.
-    const args = [...first, 'ci', '--include=dev', '--include=optional', '--ignore-scripts', '--no-audit', '--no-fund']
-    const ending = await run(command, args, { stdio: ['ignore', 2, 2] })
-    if (exitCodeOf(ending) !== 0) throw new SetupError('the packages could not be installed (npm ci)')
+    // Not `npm ci`: newer ones refuse a lock file without every optional package of every platform, and a registry need
+    // not have them all. This one takes the locked versions too, never writes the lock file, and is checked below.
+    const args = ['install', '--no-save', '--ignore-scripts', '--prefer-offline', '--no-audit', '--no-fund']
+    // Development packages as well, whatever NODE_ENV says: the build needs them.
+    const ending = await run(command, [...first, ...args, '--include=dev', '--include=optional'], {
+      stdio: ['ignore', 2, 2],
+    })
+    if (exitCodeOf(ending) !== 0) throw new SetupError('the packages could not be installed (npm install)')
+    if (!isComplete()) throw new SetupError('package-lock.json does not fit package.json: npm install, and commit both')
   }
-  mkdirSync(at('node_modules'), { recursive: true })
   writeFileSync(INSTALL_STAMP, `${wanted}\n`)
 }
 

@@ -36,11 +36,11 @@ export const isFresh = (recorded, wanted) => recorded !== undefined && recorded.
 
 /**
  * Does what npm says it installed equal what the lock file asks for? Then there is nothing to install, whoever did it.
- * @param {LockFile} locked package-lock.json
+ * @param {LockFile | undefined} locked package-lock.json
  * @param {LockFile | undefined} installed node_modules/.package-lock.json
  */
 export function isInstalled(locked, installed) {
-  const wanted = locked.packages
+  const wanted = locked?.packages
   const present = installed?.packages
   if (!wanted || !present) return false
   const same = (/** @type {LockedPackage | undefined} */ a, /** @type {LockedPackage | undefined} */ b) =>
@@ -49,7 +49,13 @@ export function isInstalled(locked, installed) {
     ([path, entry]) =>
       path !== '' && !same(entry, present[path]) && !(present[path] === undefined && isOptional(entry)),
   )
-  return !missing && Object.entries(present).every(([path, entry]) => same(entry, wanted[path]))
+  // A platform that the lock file does not know has optional packages of its own.
+  return (
+    !missing &&
+    Object.entries(present).every(([path, entry]) =>
+      wanted[path] === undefined ? isOptional(entry) : same(entry, wanted[path]),
+    )
+  )
 }
 
 /** @param {LockedPackage} entry */

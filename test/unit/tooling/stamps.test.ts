@@ -45,6 +45,11 @@ describe('what is installed', () => {
     expect(isInstalled(locked, { packages: { 'node_modules/a': needed, 'node_modules/b': needed } })).toBe(true)
   })
 
+  test('may hold optional packages of a platform that the lock file does not know', () => {
+    const more = { 'node_modules/c': { ...needed, optional: true } }
+    expect(isInstalled(locked, { packages: { 'node_modules/a': needed, ...more } })).toBe(true)
+  })
+
   test.each([
     ['nothing', undefined],
     ['no packages', { packages: {} }],
