@@ -17,6 +17,7 @@ export default class StrictReporter {
   onRunComplete(_contexts, results) {
     const chosenByName = Boolean(this.#globalConfig.testNamePattern)
     this.#faults = faultsOf(results, { chosenByName, readSource: (path) => readFileSync(path, 'utf8') })
+    if (this.#faults.length > 0) process.stderr.write(`\n${this.#message()}\n`)
     const file = process.env.ERRAND_TEST_RESULTS
     if (file) {
       mkdirSync(dirname(file), { recursive: true })
@@ -25,7 +26,10 @@ export default class StrictReporter {
   }
 
   getLastError() {
-    if (this.#faults.length === 0) return undefined
-    return new Error(`the run is not complete:\n${this.#faults.map((fault) => `  ${fault}`).join('\n')}`)
+    return this.#faults.length > 0 ? new Error(this.#message()) : undefined
+  }
+
+  #message() {
+    return ['the run is not complete:', ...this.#faults].join('\n  ')
   }
 }

@@ -24,7 +24,7 @@ const commands = {
   test: { about: 'everything: static checks, then all tests', run: testAll },
   'test:unit': { about: 'the tests that need no service, or the files given', run: testUnit },
   'test:file': { about: 'any tests by path, with what they may need', build: true, redis: true, run: testFiles },
-  check: { about: 'the static checks', build: true, run: check },
+  check: { about: 'the build and the static checks', run: check },
   lint: { about: 'the linter alone; --fix repairs', run: lint },
   format: { about: 'format everything', run: format },
   bench: { about: 'throughput of an exchange', build: true, redis: true, program: ['test/bench/exchange.mjs'] },
@@ -102,7 +102,7 @@ async function testFiles(args) {
 
 async function check() {
   const { runChecks } = await import('./checks.mjs')
-  return conclude(sumOf([await runChecks(print)]))
+  return conclude(sumOf([await built(), await runChecks(print)]))
 }
 
 /** @param {readonly string[]} args */
