@@ -1,6 +1,6 @@
 import type { EncodedEvent } from '../evidence/event.js'
 import type { EpochSeconds } from '../runtime/clock.js'
-import type { CredentialId, GrantId, TaskId } from '../runtime/ids.js'
+import type { CredentialId, GrantId, Shard, TaskId } from '../runtime/ids.js'
 import type { Claim, GrantRecord, Whereabouts } from './grant-store.js'
 
 /** A credential as stores keep it. `document` is opaque JSON: what introspection answers. */
@@ -79,8 +79,8 @@ export interface IssuanceStore {
   record(issuance: Issuance): Promise<Recorded>
   /** These were sent. Best effort: those that are never confirmed are voided when `unsentAt` has passed. */
   confirm(ids: readonly CredentialId[]): Promise<void>
-  /** Claims a use that goes with no record in the same shard (an actor's assertion, a proof). Taken once. */
-  claim(claim: Claim): Promise<'claimed' | 'taken'>
+  /** Claims a use that goes with no record in the same shard (an actor's assertion, a proof), under the same rule as `record`, which sees it when given the same shard. */
+  claim(shard: Shard, claim: Claim, now: EpochSeconds): Promise<'claimed' | 'taken'>
   look(id: CredentialId, now: EpochSeconds): Promise<CredentialStanding | undefined>
   /** Ends a credential and so everything handed on from it. Final; ending it again changes nothing and adds no evidence. */
   endCredential(id: CredentialId, how: 'revoked' | 'voided', at: EpochSeconds, events: readonly EncodedEvent[]): Promise<'ended' | 'already' | 'unknown'>

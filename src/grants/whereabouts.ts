@@ -1,6 +1,7 @@
 import { sha256Base64url } from '../runtime/digest.js'
 import { canonicalize } from '../runtime/jcs.js'
 import type { Workload } from '../workloads/workload.js'
+import type { Terms } from './grant.js'
 import type { Whereabouts } from './grant-store.js'
 
 /**
@@ -35,14 +36,11 @@ const identityOf = (workload: Workload): readonly unknown[] => [
 // Arrays of strings in one fixed order: their JSON is already canonical.
 const key = (parts: readonly unknown[]): string => sha256Base64url(JSON.stringify(parts))
 
-/** Requests that are equal in all of this join one pending grant (contract §1, "Deferred"). */
-export function joinKeyOf(request: {
-  readonly holder: string
-  readonly access: unknown
-  readonly task: string
-  readonly lifetime: number | undefined
-  readonly purpose: string
-}): string {
-  const { holder, access, task, lifetime, purpose } = request
-  return sha256Base64url(canonicalize([holder, access, task, lifetime ?? 0, purpose]))
+/**
+ * Requests that are equal in sealed claims, task, access, lifetime and purpose join one pending grant (contract §1,
+ * "Deferred"): their terms differ in nothing but the id and the time.
+ */
+export function joinKeyOf(terms: Terms): string {
+  const { id: _id, decide_by: _decideBy, ...equal } = terms
+  return sha256Base64url(canonicalize(equal))
 }

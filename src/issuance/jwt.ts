@@ -52,6 +52,8 @@ export interface TicketClaims {
   readonly jti: string
   /** The one workload that may redeem it (RFC 8693 §4.4). */
   readonly may_act: { readonly sub: string }
+  /** Who hands it on, and from whom they had it. */
+  readonly act: Act
   /** The credential that it was made from. */
   readonly parent_id: CredentialId
   readonly grant_id: GrantId

@@ -27,6 +27,8 @@ export interface OAuthError {
   readonly members?: Readonly<Record<string, unknown>>
   /** Seconds, for `Retry-After`. */
   readonly retryAfter?: number
+  /** Where it is not the code's own: 429 for a rate limit. */
+  readonly status?: number
 }
 
 const STATUS: Partial<Record<OAuthErrorCode, number>> = {

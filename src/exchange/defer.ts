@@ -1,0 +1,156 @@
+import type { EncodedEvent, EventType } from '../evidence/event.js'
+import { digestOf } from '../grants/digest.js'
+import type { Grant } from '../grants/grant.js'
+import { pendingForRun } from '../grants/grant-for-run.js'
+import type { DeferralRecord, GrantRequested } from '../grants/grant-store.js'
+import { decideBy } from '../grants/lifecycle.js'
+import { holderOf, joinKeyOf } from '../grants/whereabouts.js'
+import { sha256Base64url } from '../runtime/digest.js'
+import { Fault } from '../runtime/fault.js'
+import type { GrantId } from '../runtime/ids.js'
+import { claimsOn } from './assertion-claim.js'
+import { encodeDeferredRequest } from './deferred-request.js'
+import type { ExchangeDeps } from './dependencies.js'
+import type { Exchanging } from './exchange-assertion.js'
+import type { Deferred, Outcome } from './outcome.js'
+import type { ExchangeRefusal } from './refusal.js'
+
+const ATTEMPTS = 4
+
+/** Nothing covers the request: people are asked, if the client is willing to wait and can prove later that it is the one who asked. */
+export async function defer(deps: ExchangeDeps, exchanging: Exchanging): Promise<Outcome | ExchangeRefusal> {
+  const { request } = exchanging
+  if (!request.deferred) return { reason: 'not_covered' }
+  if (request.purpose === undefined) return { reason: 'purpose_missing' }
+  if (request.clientAssertion === undefined) return { reason: 'deferral_unbound' }
+  const code = deps.ids.deferralCode()
+  for (let attempt = 0; attempt < ATTEMPTS; attempt++) {
+    const outcome = await ask(deps, exchanging, request.purpose, code)
+    if (outcome !== 'again') return outcome
+  }
+  throw new Fault('contended', 'the pending grant changed under every attempt to join it')
+}
+
+async function ask(
+  deps: ExchangeDeps,
+  exchanging: Exchanging,
+  purpose: string,
+  code: string,
+): Promise<Outcome | ExchangeRefusal | 'again'> {
+  const grant = pendingGrant(deps, exchanging, purpose)
+  const answer = await requestWithinLimits(deps, exchanging, grant, code)
+  switch (answer.kind) {
+    case 'requested':
+      return deferred(deps, grant, code)
+    case 'equal_pending':
+      return join(deps, exchanging, answer.grantId, code)
+    case 'cooling_down':
+      return { reason: 'cooling_down', until: answer.until }
+    case 'claim_taken':
+      return { reason: 'assertion_used' }
+    case 'run_ended':
+      return { reason: 'run_ended' }
+    case 'too_many_pending':
+      return { reason: 'too_many_pending' }
+  }
+}
+
+const pendingGrant = (deps: ExchangeDeps, exchanging: Exchanging, purpose: string): Grant =>
+  pendingForRun({
+    issuer: deps.issuer,
+    id: deps.ids.grantId(exchanging.where.shard),
+    workload: exchanging.workload,
+    asked: exchanging.asked,
+    type: 'jwt',
+    task: exchanging.task,
+    lifetime: exchanging.request.lifetime,
+    purpose,
+    now: deps.clock.now(),
+  })
+
+/** Each approver group has so many places for pending grants: strangers cannot bury what people must look at (invariant 14). */
+async function requestWithinLimits(
+  deps: ExchangeDeps,
+  exchanging: Exchanging,
+  grant: Grant,
+  code: string,
+): Promise<GrantRequested> {
+  const { where } = exchanging
+  const { id } = grant.terms
+  const until = decideBy(grant)
+  const reserved: string[] = []
+  const release = (): Promise<unknown> =>
+    Promise.all(reserved.map((group) => deps.stores.grants.releasePending(group, id)))
+  for (const { group } of grant.terms.required_reviews) {
+    const place = await deps.stores.grants.reservePending(group, id, until, deps.limits.pendingPerGroup, grant.createdAt)
+    if (place === 'full') {
+      await release()
+      return { kind: 'too_many_pending' }
+    }
+    reserved.push(group)
+  }
+  const answer = await deps.stores.grants.request({
+    record: deps.safe.close(grant, 1, { run: where.run }),
+    claims: claimsOn(exchanging.proved, id, exchanging.task, []),
+    deferral: deferralOf(deps, exchanging, id, until, code),
+    joinKey: joinKeyOf(grant.terms),
+    anchorKey: where.anchor,
+    pendingLimit: deps.limits.pendingPerWorkload,
+    events: [eventOf(deps, exchanging, 'grant.requested', id, { digest: digestOf(grant.terms), terms: grant.terms })],
+    now: grant.createdAt,
+  })
+  if (answer.kind !== 'requested') await release()
+  return answer
+}
+
+async function join(deps: ExchangeDeps, exchanging: Exchanging, id: GrantId, code: string): Promise<Outcome | ExchangeRefusal | 'again'> {
+  const record = await deps.stores.grants.read(id)
+  if (record?.status !== 'pending') return 'again'
+  const { grant } = deps.safe.open(record)
+  const joined = await deps.stores.deferrals.join(
+    deferralOf(deps, exchanging, id, decideBy(grant), code),
+    claimsOn(exchanging.proved, id, exchanging.task, []),
+    [eventOf(deps, exchanging, 'grant.joined', id, {})],
+  )
+  if (joined === 'closed') return 'again'
+  return joined === 'claim_taken' ? { reason: 'assertion_used' } : deferred(deps, grant, code)
+}
+
+function deferralOf(deps: ExchangeDeps, exchanging: Exchanging, grantId: GrantId, expiresAt: number, code: string): DeferralRecord {
+  return {
+    hash: sha256Base64url(code),
+    grantId,
+    holder: holderOf(exchanging.workload, []),
+    request: encodeDeferredRequest({
+      access: exchanging.asked.access,
+      task: exchanging.request.task,
+      lifetime: exchanging.request.lifetime,
+      requestedTokenType: exchanging.request.requestedTokenType === 'jwt' ? 'jwt' : 'access_token',
+    }),
+    expiresAt,
+    interval: deps.limits.pollInterval,
+  }
+}
+
+const eventOf = (
+  deps: ExchangeDeps,
+  { where, workload, asked }: Exchanging,
+  type: EventType,
+  grantId: GrantId,
+  data: Readonly<Record<string, unknown>>,
+): EncodedEvent =>
+  deps.describe(
+    where.shard,
+    type,
+    deps.clock.now(),
+    { grantId, workload: workload.spiffeId, audience: asked.access.audience },
+    { ...data, assertion: workload.assertion.key },
+  )
+
+const deferred = (deps: ExchangeDeps, grant: Grant, code: string): Deferred => ({
+  kind: 'deferred',
+  deferralCode: code,
+  expiresIn: Math.max(1, decideBy(grant) - deps.clock.now()),
+  interval: deps.limits.pollInterval,
+  grantId: grant.terms.id,
+})

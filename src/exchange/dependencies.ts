@@ -1,0 +1,37 @@
+import type { DescribeEvent } from '../evidence/describe-event.js'
+import type { GrantSafe } from '../grants/grant-safe.js'
+import type { Stores } from '../grants/stores.js'
+import type { Tokens } from '../issuance/jwt.js'
+import type { Catalogue } from '../policy/catalogue.js'
+import type { Clock } from '../runtime/clock.js'
+import type { Ids } from '../runtime/ids.js'
+import type { VerifyWorkload } from '../workloads/verify-workload.js'
+import type { Workload } from '../workloads/workload.js'
+import type { Delivery } from './delivery.js'
+
+/** What the use case of `/token` needs. Composed once (`compose.ts`). */
+export interface ExchangeDeps {
+  /** This broker: `iss` of what it signs, `aud` of tickets. */
+  readonly issuer: string
+  readonly catalogue: Catalogue
+  readonly limits: ExchangeLimits
+  readonly clock: Clock
+  readonly ids: Ids
+  readonly stores: Pick<Stores, 'grants' | 'deferrals' | 'issuance' | 'tasks' | 'evidence'>
+  readonly verifyWorkload: VerifyWorkload
+  readonly safe: GrantSafe
+  readonly tokens: Tokens
+  readonly delivery: Delivery
+  readonly describe: DescribeEvent
+  /** Seconds to wait when this workload asks too often; `undefined` to go on. */
+  readonly admit: (workload: Workload) => number | undefined
+}
+
+export interface ExchangeLimits {
+  /** Seconds; a task's lease, renewed by each exchange and heartbeat. */
+  readonly lease: number
+  /** Seconds between two polls of a deferral code. */
+  readonly pollInterval: number
+  readonly pendingPerWorkload: number
+  readonly pendingPerGroup: number
+}

@@ -1,0 +1,206 @@
+import { chooseGrant, isFor, type ChoiceFacts, type OpenedGrant } from '../grants/choose.js'
+import { activeByRule } from '../grants/grant-for-run.js'
+import type { Found, Whereabouts } from '../grants/grant-store.js'
+import { isWithin } from '../grants/access.js'
+import { hasRunIds, whereaboutsOf } from '../grants/whereabouts.js'
+import type { ExchangeRequest } from '../oauth/token-request.js'
+import { decide, isForRules } from '../policy/decide.js'
+import { resolveAccess, type Asked } from '../policy/resolve-access.js'
+import { Fault } from '../runtime/fault.js'
+import { parseGrantId } from '../runtime/ids.js'
+import type { Workload } from '../workloads/workload.js'
+import { claimsOn } from './assertion-claim.js'
+import { authenticateBeside } from './authenticate-client.js'
+import { defer } from './defer.js'
+import type { ExchangeDeps } from './dependencies.js'
+import { issue, type IssueResult, type OpenTask, type Plan } from './issue.js'
+import { refused, type Outcome } from './outcome.js'
+import { recordRefusal } from './record-refusal.js'
+import type { ExchangeRefusal } from './refusal.js'
+
+/** An exchange, as far as it is known before the store is asked. */
+export interface Exchanging {
+  readonly request: ExchangeRequest
+  readonly workload: Workload
+  /** All that proved themselves: their assertions are used up together. */
+  readonly proved: readonly Workload[]
+  readonly asked: Asked
+  readonly where: Whereabouts
+  /** `task`, or empty. */
+  readonly task: string
+  readonly rules: readonly string[]
+}
+
+/** How often an exchange looks again when the run or the grant changed under it. */
+const ATTEMPTS = 8
+
+/** A workload presents its assertion, and gets a credential, a deferral code, or a refusal. */
+export async function exchangeAssertion(deps: ExchangeDeps, request: ExchangeRequest): Promise<Outcome> {
+  const verified = await deps.verifyWorkload(request.subjectToken)
+  if (!verified.ok)
+    return refused({ reason: request.subjectIsClient ? 'client_refused' : 'subject_refused', because: verified.refusal })
+  const workload = verified.value
+  const wait = deps.admit(workload)
+  if (wait !== undefined) return refused({ reason: 'too_fast', retryAfter: wait })
+  const misuse = misuseOf(request)
+  if (misuse !== undefined) return recordRefusal(deps, workload, misuse)
+  const proved = await authenticateBeside(deps, workload, request)
+  if (!proved.ok) return recordRefusal(deps, workload, proved.refusal)
+  const resolved = resolveAccess(deps.catalogue, request.targets, request.scope, request.authorizationDetails)
+  if (!resolved.ok) return recordRefusal(deps, workload, resolved.refusal)
+  const asked = resolved.value
+  const no = (refusal: ExchangeRefusal): Promise<Outcome> =>
+    recordRefusal(deps, workload, refusal, { audience: asked.access.audience })
+
+  if (!asked.resource.credentials.includes('jwt'))
+    return no({ reason: 'type_not_issued', detail: 'this target takes no JWT: ask for another requested_token_type' })
+  if (request.task === undefined && !hasRunIds(workload)) return no({ reason: 'task_missing' })
+  const decision = decide(asked.guards, workload)
+  if (!decision.permitted) return no({ reason: 'policy_denied' })
+  const task = request.task ?? ''
+  const where = whereaboutsOf(workload, task)
+  const exchanging = { request, workload, proved: proved.value, asked, where, task, rules: decision.rules }
+  const outcome = await settle(deps, exchanging)
+  return 'reason' in outcome ? no(outcome) : outcome
+}
+
+/** An assertion gets credentials, and nothing that hands on. */
+function misuseOf(request: ExchangeRequest): ExchangeRefusal | undefined {
+  if (request.actorToken !== undefined) return { reason: 'actor_token_unexpected' }
+  if (request.subjectTokenType === 'ticket' || request.subjectTokenType === 'access_token')
+    return { reason: 'token_misused', detail: 'the subject_token is not what its subject_token_type says' }
+  if (request.requestedTokenType === 'ticket')
+    return { reason: 'token_misused', detail: 'a ticket is made from a credential of this broker only' }
+  return undefined
+}
+
+/** Looks, decides and records, again when something changed in between. */
+async function settle(deps: ExchangeDeps, exchanging: Exchanging): Promise<Outcome | ExchangeRefusal> {
+  for (let attempt = 0; attempt < ATTEMPTS; attempt++) {
+    const found = await deps.stores.grants.find(exchanging.where)
+    // Checked before anything else: once a run has ended, all that it hears is that.
+    if (found.runEnded) return { reason: 'run_ended' }
+    const decided = decideOn(deps, exchanging, found)
+    if (decided.kind === 'refuse') return decided.refusal
+    if (decided.kind === 'defer') return defer(deps, exchanging)
+    const result = await issue(deps, decided.plan)
+    if ('recorded' in result) return result.recorded
+    const refusal = refusalOf(result)
+    if (refusal !== undefined) return refusal
+  }
+  throw new Fault('contended', 'the run changed under every attempt to issue a credential')
+}
+
+type Decided =
+  | { readonly kind: 'issue'; readonly plan: Plan }
+  | { readonly kind: 'defer' }
+  | { readonly kind: 'refuse'; readonly refusal: ExchangeRefusal }
+
+function decideOn(deps: ExchangeDeps, exchanging: Exchanging, found: Found): Decided {
+  const { request, workload, asked } = exchanging
+  const facts: ChoiceFacts = { workload, asked, type: 'jwt', tasks: found.tasks, now: deps.clock.now() }
+  const opened = deps.safe.openGenuine(found.grants)
+  const named = request.grantId
+  const grants = named === undefined ? opened : opened.filter(({ record }) => record.id === named)
+  const choice = chooseGrant(grants, facts)
+  const no = (refusal: ExchangeRefusal): Decided => ({ kind: 'refuse', refusal })
+  switch (choice.kind) {
+    case 'use':
+      return { kind: 'issue', plan: planUnder(exchanging, { use: choice.chosen }, choice.task, found, facts.now) }
+    case 'several':
+      return no({ reason: 'grants_several', ids: choice.ids })
+    case 'task_ended':
+      return no({ reason: 'task_ended' })
+    case 'none':
+      if (named !== undefined) return no(refusalOfNamed(named, grants, facts))
+      return isForRules(asked.guards) ? decideByRule(deps, exchanging, found, facts.now) : { kind: 'defer' }
+  }
+}
+
+/** The rules permit it: a grant for this one run, unless this very task has ended before. */
+function decideByRule(deps: ExchangeDeps, exchanging: Exchanging, found: Found, now: number): Decided {
+  if (found.tasks.some((task) => !task.open)) return { kind: 'refuse', refusal: { reason: 'task_ended' } }
+  const { workload, asked, request, task, rules, where } = exchanging
+  const grant = activeByRule(
+    {
+      issuer: deps.issuer,
+      id: deps.ids.grantId(where.shard),
+      workload,
+      asked,
+      type: 'jwt',
+      task,
+      // A rule's grant serves the whole run: what this one call shortens is its own credential.
+      lifetime: undefined,
+      purpose: request.purpose ?? '',
+      now,
+    },
+    rules,
+  )
+  const record = deps.safe.close(grant, 1, { run: where.run })
+  return { kind: 'issue', plan: planUnder(exchanging, { create: { record, grant }, rules }, undefined, found, now) }
+}
+
+function planUnder(
+  exchanging: Exchanging,
+  grant: Plan['grant'],
+  renew: Issued['task'],
+  found: Found,
+  now: number,
+): Plan {
+  const { request, workload, proved, asked, where, task } = exchanging
+  const opened = 'use' in grant ? grant.use : grant.create
+  const open: OpenTask = {
+    name: task,
+    runVersion: found.runVersion,
+    endsRun: request.task === undefined && hasRunIds(workload),
+  }
+  return {
+    where,
+    workload,
+    asked,
+    access: asked.access,
+    grant,
+    task: renew === undefined ? { open } : { renew },
+    claims: claimsOn(proved, opened.record.id, task, []),
+    lifetime: request.lifetime,
+    requestedTokenType: request.requestedTokenType === 'jwt' ? 'jwt' : 'access_token',
+    now,
+  }
+}
+
+interface Issued {
+  readonly task: Extract<ReturnType<typeof chooseGrant>, { kind: 'use' }>['task']
+}
+
+/** A grant was named, and does not serve: either it is not this workload's to use now, or more is asked than it gives. */
+function refusalOfNamed(named: string, grants: readonly OpenedGrant[], facts: ChoiceFacts): ExchangeRefusal {
+  const grant = parseGrantId(named) === undefined ? undefined : grants[0]?.grant
+  if (grant === undefined || !isFor(grant, facts)) return { reason: 'grant_not_usable' }
+  const { access } = facts.asked
+  if (isWithin(access, grant.terms.access)) return { reason: 'grant_not_usable' }
+  return isWithin({ ...access, authorization_details: [] }, grant.terms.access)
+    ? { reason: 'details_wider' }
+    : { reason: 'scope_wider' }
+}
+
+/** `undefined`: look again. */
+export function refusalOf(result: Extract<IssueResult, { refused: unknown }>): ExchangeRefusal | undefined {
+  switch (result.refused) {
+    case 'conflict':
+      return undefined
+    case 'claim_taken':
+      return { reason: 'assertion_used' }
+    case 'run_ended':
+    case 'task_ended':
+    case 'parent_ended':
+    case 'ticket_used':
+    case 'over_children':
+      return { reason: result.refused }
+    case 'grant_ended':
+    case 'over_tasks':
+    case 'no_time_left':
+      return { reason: 'grant_not_usable' }
+    case 'deferral_closed':
+      return { reason: 'deferral_redeemed' }
+  }
+}

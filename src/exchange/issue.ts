@@ -1,0 +1,242 @@
+import type { Access, Grant } from '../grants/grant.js'
+import type { OpenedGrant } from '../grants/choose.js'
+import type { Claim, Whereabouts } from '../grants/grant-store.js'
+import type { Issuance, Recorded, TaskRecord } from '../grants/issuance-store.js'
+import { credentialDocument, taskDocument } from '../grants/documents.js'
+import { digestOf } from '../grants/digest.js'
+import { holderOf } from '../grants/whereabouts.js'
+import type { AccessTokenClaims, Act } from '../issuance/jwt.js'
+import { TOKEN_TYPE } from '../oauth/urns.js'
+import type { Asked } from '../policy/resolve-access.js'
+import type { EpochSeconds } from '../runtime/clock.js'
+import { Fault } from '../runtime/fault.js'
+import type { CredentialId, TaskId } from '../runtime/ids.js'
+import type { Workload } from '../workloads/workload.js'
+import { CONFIRM_WITHIN } from './delivery.js'
+import type { ExchangeDeps } from './dependencies.js'
+import type { Issued } from './outcome.js'
+
+/** Everything that was decided about one credential. */
+export interface Plan {
+  readonly where: Whereabouts
+  /** Who acts. */
+  readonly workload: Workload
+  readonly asked: Asked
+  /** What is granted: what was asked, or less where an approval was narrowed. */
+  readonly access: Access
+  readonly grant: { readonly use: OpenedGrant } | { readonly create: OpenedGrant; readonly rules: readonly string[] }
+  readonly task: { readonly renew: TaskId } | { readonly open: OpenTask }
+  readonly claims: readonly Claim[]
+  readonly lifetime: number | undefined
+  readonly requestedTokenType: 'access_token' | 'jwt'
+  readonly deferral?: string
+  readonly handedOn?: HandedOn
+  readonly now: EpochSeconds
+}
+
+export interface OpenTask {
+  readonly name: string
+  readonly runVersion: number
+  readonly endsRun: boolean
+}
+
+/** The parent's side of a credential that is handed on. */
+export interface HandedOn {
+  readonly sub: string
+  readonly parentId: CredentialId
+  readonly ancestors: readonly CredentialId[]
+  readonly parentExpiresAt: EpochSeconds
+  readonly act: Act
+  readonly ticket: Claim
+  readonly holder: string
+  readonly maxChildren: number
+}
+
+export type IssueResult = { readonly recorded: Issued } | { readonly refused: Exclude<Recorded, 'recorded'> | 'no_time_left' }
+
+/** Record as intended, with its evidence; then sign (invariant 9). Nothing is signed that is not recorded. */
+export async function issue(deps: ExchangeDeps, plan: Plan): Promise<IssueResult> {
+  const { grant } = 'use' in plan.grant ? plan.grant.use : plan.grant.create
+  const expiresAt = expiryOf(plan, grant)
+  if (expiresAt <= plan.now) return { refused: 'no_time_left' }
+  const credentialId = deps.ids.credentialId(plan.where.shard)
+  const taskId = 'renew' in plan.task ? plan.task.renew : deps.ids.taskId(plan.where.shard)
+  const leaseUntil = Math.max(plan.now + deps.limits.lease, expiresAt)
+  const issuance = issuanceOf(deps, plan, { grant, credentialId, taskId, expiresAt, leaseUntil })
+  const answer = await recordOrVoid(deps, issuance)
+  if (answer !== 'recorded') return { refused: answer }
+
+  const claims = claimsOf(deps.issuer, plan, grant, { credentialId, taskId, expiresAt })
+  return {
+    recorded: {
+      kind: 'issued',
+      credentialId,
+      token: signOrVoid(deps, claims, plan),
+      issuedTokenType: plan.requestedTokenType === 'jwt' ? TOKEN_TYPE.jwt : TOKEN_TYPE.accessToken,
+      tokenType: 'Bearer',
+      expiresIn: expiresAt - plan.now,
+      scope: plan.access.scope,
+      authorizationDetails: plan.access.authorization_details,
+      grantId: grant.terms.id,
+      taskId,
+      leaseSeconds: leaseUntil - plan.now,
+    },
+  }
+}
+
+/** `min(asked, tier, grant, parent)` (contract §2, "Lifetime"). */
+function expiryOf(plan: Plan, grant: Grant): EpochSeconds {
+  const ttl = Math.min(
+    plan.lifetime ?? Number.POSITIVE_INFINITY,
+    plan.asked.tier.maxTtl,
+    grant.terms.credential.max_ttl_seconds,
+  )
+  return Math.min(
+    plan.now + ttl,
+    grant.expiresAt ?? 0,
+    plan.handedOn?.parentExpiresAt ?? Number.POSITIVE_INFINITY,
+  )
+}
+
+interface Made {
+  readonly grant: Grant
+  readonly credentialId: CredentialId
+  readonly taskId: TaskId
+  readonly expiresAt: EpochSeconds
+  readonly leaseUntil: EpochSeconds
+}
+
+function issuanceOf(deps: ExchangeDeps, plan: Plan, made: Made): Issuance {
+  const { where, workload, now, handedOn } = plan
+  return {
+    where,
+    claims: plan.claims,
+    grant:
+      'use' in plan.grant
+        ? { id: plan.grant.use.record.id, version: plan.grant.use.record.version }
+        : { create: plan.grant.create.record },
+    task:
+      'renew' in plan.task
+        ? { renew: plan.task.renew, errand: where.errand }
+        : { open: taskRecordOf(plan, plan.task.open, made), runVersion: plan.task.open.runVersion },
+    leaseUntil: made.leaseUntil,
+    credential: {
+      id: made.credentialId,
+      grantId: made.grant.terms.id,
+      taskId: made.taskId,
+      ancestors: handedOn?.ancestors ?? [],
+      expiresAt: made.expiresAt,
+      document: credentialDocument({
+        workload: workload.spiffeId,
+        audience: plan.access.audience,
+        holder: holderOf(workload, []),
+      }),
+    },
+    ...(handedOn === undefined
+      ? {}
+      : { handedOn: { ticket: handedOn.ticket, holder: handedOn.holder, maxChildren: handedOn.maxChildren } }),
+    ...(plan.deferral === undefined ? {} : { deferral: plan.deferral }),
+    unsentAt: now + CONFIRM_WITHIN,
+    events: eventsOf(deps, plan, made),
+    now,
+  }
+}
+
+function taskRecordOf({ where, workload, now }: Plan, open: OpenTask, made: Made): TaskRecord {
+  return {
+    id: made.taskId,
+    grantId: made.grant.terms.id,
+    state: 'open',
+    openedAt: now,
+    leaseUntil: made.leaseUntil,
+    endsRun: open.endsRun,
+    run: where.run,
+    errand: where.errand,
+    document: taskDocument({ workload: workload.spiffeId, task: open.name, sealed: workload.sealed, holder: holderOf(workload, []) }),
+  }
+}
+
+function eventsOf({ describe }: ExchangeDeps, plan: Plan, made: Made): Issuance['events'] {
+  const { where, workload, now } = plan
+  const grantId = made.grant.terms.id
+  const taskId = made.taskId
+  const subject = { grantId, taskId, workload: workload.spiffeId }
+  const events = []
+  if ('create' in plan.grant)
+    events.push(
+      describe(
+        where.shard,
+        'grant.activated',
+        now,
+        { grantId, workload: workload.spiffeId, person: `rule:${plan.grant.rules.join('+')}`, audience: plan.access.audience },
+        { digest: digestOf(made.grant.terms), terms: made.grant.terms },
+      ),
+    )
+  if ('open' in plan.task)
+    events.push(describe(where.shard, 'task.opened', now, subject, { task: plan.task.open.name, sealed: workload.sealed }))
+  events.push(
+    describe(
+      where.shard,
+      'credential.issued',
+      now,
+      {
+        ...subject,
+        credentialId: made.credentialId,
+        audience: plan.access.audience,
+        ...(plan.handedOn === undefined ? {} : { parentId: plan.handedOn.parentId }),
+      },
+      {
+        type: 'jwt',
+        scope: plan.access.scope,
+        authorization_details: plan.access.authorization_details,
+        expires_at: made.expiresAt,
+        assertion: workload.assertion.key,
+      },
+    ),
+  )
+  return events
+}
+
+/** When nobody can say whether it was recorded, it is voided: the caller hears 503, and what stands behind that never works. */
+async function recordOrVoid(deps: ExchangeDeps, issuance: Issuance): Promise<Recorded> {
+  try {
+    return await deps.stores.issuance.record(issuance)
+  } catch (error) {
+    deps.delivery.unsent(issuance.credential.id)
+    throw error
+  }
+}
+
+function signOrVoid(deps: ExchangeDeps, claims: AccessTokenClaims, plan: Plan): string {
+  try {
+    return deps.tokens.signAccessToken(claims, plan.asked.resource.signingAlg)
+  } catch (error) {
+    deps.delivery.unsent(claims.jti)
+    throw error instanceof Fault ? error : new Fault('key_unavailable', 'the credential could not be signed', { cause: error })
+  }
+}
+
+/** RFC 9068 and contract §2. */
+function claimsOf(
+  issuer: string,
+  { access, workload, handedOn, now }: Plan,
+  grant: Grant,
+  { credentialId, taskId, expiresAt }: Pick<Made, 'credentialId' | 'taskId' | 'expiresAt'>,
+): AccessTokenClaims {
+  return {
+    iss: issuer,
+    sub: handedOn?.sub ?? workload.spiffeId,
+    client_id: workload.spiffeId,
+    aud: access.audience,
+    iat: now,
+    nbf: now,
+    exp: expiresAt,
+    jti: credentialId,
+    ...(access.scope === '' ? {} : { scope: access.scope }),
+    ...(access.authorization_details.length === 0 ? {} : { authorization_details: access.authorization_details }),
+    grant_id: grant.terms.id,
+    task_id: taskId,
+    ...(handedOn === undefined ? {} : { act: handedOn.act }),
+  }
+}
+

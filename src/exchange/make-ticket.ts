@@ -1,0 +1,125 @@
+import type { CredentialStanding } from '../grants/issuance-store.js'
+import { MAX_TICKET_TTL, type AccessTokenClaims } from '../issuance/jwt.js'
+import { isWithin } from '../grants/access.js'
+import { parseCredentialDocument } from '../grants/documents.js'
+import { depthOf } from './act.js'
+import type { ExchangeRequest } from '../oauth/token-request.js'
+import { resolveAccess, type Asked } from '../policy/resolve-access.js'
+import { shardOf } from '../runtime/ids.js'
+import { ok, refuse, type Result } from '../runtime/result.js'
+import type { Workload } from '../workloads/workload.js'
+import { holderOf } from '../grants/whereabouts.js'
+import { claimsOn } from './assertion-claim.js'
+import { authenticateClient } from './authenticate-client.js'
+import type { ExchangeDeps } from './dependencies.js'
+import { refused, type Outcome } from './outcome.js'
+import { recordRefusal } from './record-refusal.js'
+import type { ExchangeRefusal } from './refusal.js'
+
+/** A parent's request for a ticket: what it holds, who it is, and what the child may ask for. */
+interface Handing {
+  readonly parent: AccessTokenClaims
+  readonly workload: Workload
+  readonly standing: CredentialStanding
+  readonly asked: Asked
+  readonly actor: string
+}
+
+/**
+ * A parent exchanges its credential for a ticket (contract §1, "Handing on"). The credential alone is not enough: a
+ * resource server that received it has it too. So the parent proves with an assertion that it is who it was issued to.
+ */
+export async function makeTicket(deps: ExchangeDeps, request: ExchangeRequest): Promise<Outcome> {
+  if (request.requestedTokenType !== 'ticket' || request.subjectTokenType !== 'access_token' || request.subjectIsClient)
+    return refused({ reason: 'token_misused', detail: 'a credential of this broker can be exchanged for a ticket only' })
+  if (request.actorToken !== undefined) return refused({ reason: 'actor_token_unexpected' })
+  if (request.clientAssertion === undefined) return refused({ reason: 'client_missing' })
+  const parent = await deps.tokens.verifyOwnToken(request.subjectToken, 'at+jwt', deps.clock.now())
+  if (!parent.ok) return refused({ reason: 'subject_refused', because: parent.refusal })
+  const client = await authenticateClient(deps, request.clientAssertion, request.clientId)
+  if (!client.ok) return refused(client.refusal)
+  const workload = client.value
+  const wait = deps.admit(workload)
+  if (wait !== undefined) return refused({ reason: 'too_fast', retryAfter: wait })
+
+  const handing = await checkHanding(deps, request, parent.value, workload)
+  if (!handing.ok) return recordRefusal(deps, workload, handing.refusal)
+  return spendAndSign(deps, handing.value)
+}
+
+async function checkHanding(
+  deps: ExchangeDeps,
+  request: ExchangeRequest,
+  parent: AccessTokenClaims,
+  workload: Workload,
+): Promise<Result<Handing, ExchangeRefusal>> {
+  const standing = await deps.stores.issuance.look(parent.jti, deps.clock.now())
+  if (standing?.live !== true) return refuse({ reason: 'parent_ended' })
+  if (!isIssuedTo(parent, standing, workload))
+    return refuse({ reason: 'client_refused', because: { reason: 'client_is_not_the_holder' } })
+  const resolved = resolveAccess(deps.catalogue, request.targets, request.scope, request.authorizationDetails)
+  if (!resolved.ok) return resolved
+  const asked = resolved.value
+  const wider = widerThan(asked, parent)
+  if (wider !== undefined) return refuse(wider)
+  const { delegation } = deps.safe.open(standing.grant).grant.terms
+  const actor = request.actor ?? ''
+  const allowed = delegation.to.includes(actor) && depthOf(parent.act) < delegation.max_depth
+  return allowed ? ok({ parent, workload, standing, asked, actor }) : refuse({ reason: 'delegation_not_allowed' })
+}
+
+/** The very run of the workload that it was issued to. */
+const isIssuedTo = (parent: AccessTokenClaims, { credential }: CredentialStanding, workload: Workload): boolean =>
+  parent.client_id === workload.spiffeId && parseCredentialDocument(credential.document).holder === holderOf(workload, [])
+
+/** Issued ⊆ parent (invariant 4). */
+function widerThan({ access }: Asked, parent: AccessTokenClaims): ExchangeRefusal | undefined {
+  const held = {
+    audience: parent.aud,
+    scope: parent.scope ?? '',
+    authorization_details: parent.authorization_details ?? [],
+  }
+  if (isWithin(access, [held])) return undefined
+  if (access.audience !== held.audience) return { reason: 'target_unknown' }
+  return isWithin({ ...access, authorization_details: [] }, [held]) ? { reason: 'details_wider' } : { reason: 'scope_wider' }
+}
+
+async function spendAndSign(deps: ExchangeDeps, { parent, workload, asked, actor }: Handing): Promise<Outcome> {
+  const now = deps.clock.now()
+  for (const claim of claimsOn([workload], parent.grant_id, '', []))
+    if ((await deps.stores.issuance.claim(workload.shard, claim, now)) === 'taken')
+      return recordRefusal(deps, workload, { reason: 'assertion_used' })
+  const expiresAt = Math.min(now + MAX_TICKET_TTL, parent.exp)
+  const shard = shardOf(parent.jti)
+  const jti = deps.ids.ticketId(shard)
+  const { audience, scope, authorization_details } = asked.access
+  const subject = { grantId: parent.grant_id, taskId: parent.task_id, parentId: parent.jti, workload: workload.spiffeId, audience }
+  await deps.stores.evidence.append([
+    deps.describe(shard, 'ticket.issued', now, subject, { ticket: jti, actor, scope, authorization_details, expires_at: expiresAt }),
+  ])
+  return {
+    kind: 'ticketed',
+    ticket: deps.tokens.signTicket({
+      iss: deps.issuer,
+      sub: parent.sub,
+      aud: deps.issuer,
+      iat: now,
+      nbf: now,
+      exp: expiresAt,
+      jti,
+      may_act: { sub: actor },
+      parent_id: parent.jti,
+      grant_id: parent.grant_id,
+      task_id: parent.task_id,
+      target: audience,
+      ...(scope === '' ? {} : { scope }),
+      ...(authorization_details.length === 0 ? {} : { authorization_details }),
+      act: parent.act ?? { sub: parent.client_id },
+    }),
+    expiresIn: expiresAt - now,
+    scope,
+    authorizationDetails: authorization_details,
+    grantId: parent.grant_id,
+    taskId: parent.task_id,
+  }
+}

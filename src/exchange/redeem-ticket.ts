@@ -1,0 +1,135 @@
+import type { CredentialStanding } from '../grants/issuance-store.js'
+import { isWithin } from '../grants/access.js'
+import type { Access } from '../grants/grant.js'
+import type { TicketClaims } from '../issuance/jwt.js'
+import type { ExchangeRequest } from '../oauth/token-request.js'
+import { normalizeTarget, resolveAccess, type Asked } from '../policy/resolve-access.js'
+import { Fault } from '../runtime/fault.js'
+import { shardOf } from '../runtime/ids.js'
+import { ok, refuse, type Result } from '../runtime/result.js'
+import type { Workload } from '../workloads/workload.js'
+import { claimsOn } from './assertion-claim.js'
+import type { ExchangeDeps } from './dependencies.js'
+import { depthOf } from './act.js'
+import { refusalOf } from './exchange-assertion.js'
+import { issue, type Plan } from './issue.js'
+import { refused, type Outcome } from './outcome.js'
+import { recordRefusal } from './record-refusal.js'
+import type { ExchangeRefusal } from './refusal.js'
+
+const ATTEMPTS = 8
+
+/** A child redeems a ticket with its own assertion, and gets a credential that is narrower than its parent's (contract §1, "Handing on"). */
+export async function redeemTicket(deps: ExchangeDeps, request: ExchangeRequest): Promise<Outcome> {
+  const misuse = misuseOf(request)
+  if (misuse !== undefined) return refused(misuse)
+  const ticket = await deps.tokens.verifyOwnToken(request.subjectToken, 'errand-ticket+jwt', deps.clock.now())
+  if (!ticket.ok) return refused({ reason: 'subject_refused', because: ticket.refusal })
+  const verified = await deps.verifyWorkload(request.actorToken ?? '')
+  if (!verified.ok) return refused({ reason: 'actor_refused', because: verified.refusal })
+  const child = verified.value
+  const wait = deps.admit(child)
+  if (wait !== undefined) return refused({ reason: 'too_fast', retryAfter: wait })
+
+  const asked = askedWithin(deps, request, ticket.value, child)
+  if (!asked.ok) return recordRefusal(deps, child, asked.refusal)
+  const outcome = await settle(deps, request, ticket.value, child, asked.value)
+  return 'reason' in outcome ? recordRefusal(deps, child, outcome, { audience: ticket.value.target }) : outcome
+}
+
+function misuseOf(request: ExchangeRequest): ExchangeRefusal | undefined {
+  if (request.subjectTokenType !== 'ticket' || request.subjectIsClient)
+    return { reason: 'token_misused', detail: 'a ticket is sent as a subject_token of its own type' }
+  if (request.requestedTokenType === 'ticket')
+    return { reason: 'token_misused', detail: 'a ticket is made from a credential, not from a ticket' }
+  if (request.actorToken === undefined)
+    return { reason: 'token_misused', detail: 'send an actor_token: the assertion of the workload that redeems the ticket' }
+  if (request.clientAssertion !== undefined && request.clientAssertion !== request.actorToken)
+    return { reason: 'token_misused', detail: 'the actor_token is what authenticates whoever redeems a ticket' }
+  return undefined
+}
+
+/** The ticket names who may redeem it and what for; the child may ask for less. */
+function askedWithin(
+  deps: ExchangeDeps,
+  request: ExchangeRequest,
+  ticket: TicketClaims,
+  child: Workload,
+): Result<Asked, ExchangeRefusal> {
+  if (child.spiffeId !== ticket.may_act.sub)
+    return refuse({ reason: 'actor_refused', because: { reason: 'not_the_actor_of_the_ticket' } })
+  const offered: Access = {
+    audience: ticket.target,
+    scope: ticket.scope ?? '',
+    authorization_details: ticket.authorization_details ?? [],
+  }
+  const resolved = resolveAccess(deps.catalogue, request.targets, request.scope, request.authorizationDetails)
+  if (!resolved.ok) return resolved
+  const { access } = resolved.value
+  if (normalizeTarget(access.audience) !== normalizeTarget(offered.audience)) return refuse({ reason: 'target_unknown' })
+  if (isWithin(access, [offered])) return resolved
+  return refuse({ reason: isWithin({ ...access, authorization_details: [] }, [offered]) ? 'details_wider' : 'scope_wider' })
+}
+
+async function settle(
+  deps: ExchangeDeps,
+  request: ExchangeRequest,
+  ticket: TicketClaims,
+  child: Workload,
+  asked: Asked,
+): Promise<Outcome | ExchangeRefusal> {
+  // The child's assertion may belong to another shard than the grant, so it is used up first: fail closed.
+  for (const claim of claimsOn([child], ticket.grant_id, '', []))
+    if ((await deps.stores.issuance.claim(child.shard, claim, deps.clock.now())) === 'taken')
+      return { reason: 'assertion_used' }
+  for (let attempt = 0; attempt < ATTEMPTS; attempt++) {
+    const standing = await deps.stores.issuance.look(ticket.parent_id, deps.clock.now())
+    if (standing?.live !== true) return { reason: 'parent_ended' }
+    const plan = planUnder(deps, request, ticket, child, asked, standing)
+    if (!plan.ok) return plan.refusal
+    const result = await issue(deps, plan.value)
+    if ('recorded' in result) return result.recorded
+    const refusal = refusalOf(result)
+    if (refusal !== undefined) return refusal
+  }
+  throw new Fault('contended', 'the grant changed under every attempt to redeem a ticket')
+}
+
+function planUnder(
+  deps: ExchangeDeps,
+  request: ExchangeRequest,
+  ticket: TicketClaims,
+  child: Workload,
+  asked: Asked,
+  standing: CredentialStanding,
+): Result<Plan, ExchangeRefusal> {
+  const opened = deps.safe.open(standing.grant)
+  const { delegation, access } = opened.grant.terms
+  // The grant is what people approved: a ticket cannot say more than it.
+  const allowed = delegation.to.includes(child.spiffeId) && depthOf(ticket.act) < delegation.max_depth
+  if (!allowed) return refuse({ reason: 'delegation_not_allowed' })
+  if (!isWithin(asked.access, access)) return refuse({ reason: 'scope_wider' })
+  const { task, credential } = standing
+  return ok({
+    where: { shard: shardOf(opened.record.id), anchor: '', run: task.run, errand: task.errand },
+    workload: child,
+    asked,
+    access: asked.access,
+    grant: { use: opened },
+    task: { renew: task.id },
+    claims: [],
+    lifetime: request.lifetime,
+    requestedTokenType: request.requestedTokenType === 'jwt' ? 'jwt' : 'access_token',
+    handedOn: {
+      sub: ticket.sub,
+      parentId: credential.id,
+      ancestors: [...credential.ancestors, credential.id],
+      parentExpiresAt: credential.expiresAt,
+      act: { sub: child.spiffeId, act: ticket.act },
+      ticket: { key: ticket.jti, binding: '', until: ticket.exp },
+      holder: ticket.act.sub,
+      maxChildren: delegation.max_children,
+    },
+    now: deps.clock.now(),
+  })
+}
