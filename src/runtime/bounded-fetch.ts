@@ -10,9 +10,7 @@ import { ok, refuse } from './result.js'
  * our bearer token, inside our network) to another one. Compression is not asked for, so the size read is the size bounded.
  * Proxies from the environment are not used.
  */
-export interface BoundedFetch {
-  (url: string, options: FetchOptions): Promise<Result<FetchedBody, FetchRefusal>>
-}
+export type BoundedFetch = (url: string, options: FetchOptions) => Promise<Result<FetchedBody, FetchRefusal>>
 
 export interface FetchOptions {
   readonly timeoutMs: number

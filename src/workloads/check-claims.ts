@@ -29,8 +29,14 @@ const MAX_SUBJECT = 1024
 const MAX_TIME = 253_402_300_799
 const CONTROL = /\p{Cc}/u
 
-export function checkClaims(claims: Claims, rules: ClaimRules, now: EpochSeconds): Result<CheckedClaims, ClaimsRefusal> {
-  const { sub, aud, exp, nbf, iat, jti } = claims as Readonly<Record<'sub' | 'aud' | 'exp' | 'nbf' | 'iat' | 'jti', unknown>>
+export function checkClaims(
+  claims: Claims,
+  rules: ClaimRules,
+  now: EpochSeconds,
+): Result<CheckedClaims, ClaimsRefusal> {
+  const { sub, aud, exp, nbf, iat, jti } = claims as Readonly<
+    Record<'sub' | 'aud' | 'exp' | 'nbf' | 'iat' | 'jti', unknown>
+  >
   if (sub === undefined) return refuse({ reason: 'claim_missing', claim: 'sub' })
   if (typeof sub !== 'string' || sub === '' || sub.length > MAX_SUBJECT || CONTROL.test(sub))
     return malformed('sub is not a plain text')

@@ -13,7 +13,9 @@ export function delegateCovers(delegate: Delegate, workload: Workload): boolean 
   if (delegate.issuer !== workload.issuer || statedAnchor(delegate, workload.anchor.claim) !== workload.anchor.value)
     return false
   const compiled = compile(delegate)
-  return compiled?.conditions.unmet(workload.claims) === undefined && compiled?.subject.matches(workload.subject) === true
+  return (
+    compiled?.conditions.unmet(workload.claims) === undefined && compiled?.subject.matches(workload.subject) === true
+  )
 }
 
 /** The anchor that the delegate states, where it states it exactly. For the anchor `sub`, an exact `subject` states it too. */

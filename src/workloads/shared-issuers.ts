@@ -22,7 +22,10 @@ const TENANT_CLAIMS: ReadonlyMap<string, readonly string[]> = new Map([
  * The claims of which `require` must state one exactly, when it states none; `undefined` when all is well.
  * A pattern with `*` in it does not count: it would let strangers in.
  */
-export function missingTenant(issuer: string, require: Readonly<Record<string, string>>): readonly string[] | undefined {
+export function missingTenant(
+  issuer: string,
+  require: Readonly<Record<string, string>>,
+): readonly string[] | undefined {
   const claims = TENANT_CLAIMS.get(issuer.replace(/\/+$/, ''))
   if (claims === undefined) return undefined
   const stated = claims.some((claim) => {

@@ -44,9 +44,7 @@ export type AssertionRefusal =
   | { readonly reason: 'assertion_delegated'; readonly issuer: string }
 
 /** Proves who is asking, by an OIDC assertion. Never spends it: single use is claimed with the record (`grants/issuance-store.ts`). */
-export interface VerifyWorkload {
-  (assertion: string): Promise<Result<Workload, AssertionRefusal>>
-}
+export type VerifyWorkload = (assertion: string) => Promise<Result<Workload, AssertionRefusal>>
 
 export interface WorkloadVerifierDeps {
   /** No two with the same issuer: `iss` alone says whose claims they are. */
@@ -65,7 +63,8 @@ export function createWorkloadVerifier(deps: WorkloadVerifierDeps): VerifyWorklo
   const sources = new Map<string, CompiledSource>()
   for (const source of deps.sources) {
     if (sources.has(source.issuer)) throw new Error(`two workload sources have the issuer ${source.issuer}`)
-    if (source.issuer === deps.ownIssuer) throw new Error(`the workload source ${source.name} has this broker as its issuer`)
+    if (source.issuer === deps.ownIssuer)
+      throw new Error(`the workload source ${source.name} has this broker as its issuer`)
     sources.set(source.issuer, compileSource(source, deps))
   }
   return async (assertion) => {

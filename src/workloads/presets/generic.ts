@@ -1,6 +1,6 @@
 import { pickText } from '../claims.js'
-import { readable } from './preset.js'
 import type { Preset } from './preset.js'
+import { readable } from './preset.js'
 
 /**
  * Any issuer of JWTs. OpenID Connect Core §2 promises only that `sub` is "locally unique and never reassigned within the

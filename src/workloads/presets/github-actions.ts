@@ -1,7 +1,7 @@
 import { pickText } from '../claims.js'
 import type { Claims } from '../claims.js'
-import { readable } from './preset.js'
 import type { Preset } from './preset.js'
+import { readable } from './preset.js'
 
 /**
  * GitHub Actions. Claims by "OpenID Connect reference", github/docs content/actions/reference/security/oidc.md, section

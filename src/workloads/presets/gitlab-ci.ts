@@ -1,6 +1,6 @@
 import { pickText } from '../claims.js'
-import { readable } from './preset.js'
 import type { Preset } from './preset.js'
+import { readable } from './preset.js'
 
 /**
  * GitLab CI ID tokens. Claims by "OpenID Connect (OIDC) Authentication Using ID Tokens", gitlabhq/gitlabhq

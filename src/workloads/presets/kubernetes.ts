@@ -1,6 +1,6 @@
 import { pickText } from '../claims.js'
-import { readable } from './preset.js'
 import type { Preset } from './preset.js'
+import { readable } from './preset.js'
 
 /**
  * Kubernetes projected service account tokens. Claims by "Managing Service Accounts", kubernetes/website

@@ -1,3 +1,4 @@
+import { plainText } from '../../oauth/plain-text.js'
 import type { Claims } from '../claims.js'
 import type { ClaimMapping, PresetName } from '../source.js'
 import type { Reuse } from '../workload.js'
@@ -20,12 +21,5 @@ export interface Preset {
   referenceTo(claims: Claims, issuer: string): string | undefined
 }
 
-/**
- * Claims are written by whoever names a branch or a workflow: control, format and bidirectional characters go, so that a
- * description shows what it says, and it stays within one line.
- */
-export const readable = (text: string): string =>
-  text
-    .replaceAll(/[\p{Cc}\p{Cf}\p{Cs}\p{Zl}\p{Zp}]/gu, '')
-    .trim()
-    .slice(0, 200)
+/** One line of what strangers wrote: whoever names a branch or a workflow writes these claims. */
+export const readable = (text: string): string => plainText(text).slice(0, 200)
