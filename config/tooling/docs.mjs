@@ -4,8 +4,10 @@ import { mkdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { dirname } from 'node:path'
 import { at } from './paths.mjs'
 
-/** @type {readonly { path: string, make: () => Promise<string> }[]} each is made from dist, which is built before */
-const documents = []
+const { configurationDocuments } = await import(at('dist/config/generate-docs.js'))
+
+/** @type {readonly { path: string, make: () => string | Promise<string> }[]} each is made from dist, which is built before */
+const documents = [...configurationDocuments]
 
 const checkOnly = process.argv.includes('--check')
 for (const { path, make } of documents) {

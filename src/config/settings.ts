@@ -1,0 +1,77 @@
+import type { PeopleSource, RoleGroups } from '../people/source.js'
+import type { Catalogue, SigningAlg } from '../policy/catalogue.js'
+import type { WorkloadSource } from '../workloads/source.js'
+import type { RedisAddress } from './store-url.js'
+
+/** The configuration, loaded and checked: only `loadConfig` makes it. All times are seconds. */
+export interface Settings {
+  /** Canonical, without trailing slash. */
+  readonly issuer: string
+  readonly trustDomain: string
+  readonly listen: readonly Listener[]
+  readonly store: StoreSettings
+  readonly keys: KeySettings
+  readonly workloads: readonly WorkloadSource[]
+  readonly people: readonly PeopleSource[]
+  readonly roles: RoleGroups
+  readonly catalogue: Catalogue
+  readonly limits: Limits
+  /** Absolute. For files that Errand makes itself; it may not be there yet. */
+  readonly dataDirectory: string
+  readonly log: { readonly level: 'debug' | 'info' | 'warn' | 'error' }
+}
+
+export type Service = 'api' | 'mtls' | 'pki' | 'metrics'
+
+export interface Listener {
+  readonly host: string
+  readonly port: number
+  readonly serve: readonly Service[]
+  /** Absolute paths, which were readable when the configuration was loaded. */
+  readonly tls?: { readonly certFile: string; readonly keyFile: string; readonly clientCaFile?: string }
+  readonly behindProxy: boolean
+  /** Addresses and ranges whose `X-Forwarded-For` is believed. */
+  readonly trustedProxies: readonly string[]
+}
+
+export type StoreSettings = EmbeddedStoreSettings | RedisStoreSettings
+
+export interface EmbeddedStoreSettings {
+  readonly kind: 'embedded'
+  /** Absolute; it may not be there yet. */
+  readonly directory: string
+}
+
+export interface RedisStoreSettings extends RedisAddress {
+  /** As configured: it holds no password. */
+  readonly url: string
+  readonly durability: 'strict' | 'relaxed' | 'trusted'
+  /** How many replicas each acknowledged write waits for. */
+  readonly replicas: number
+  /** Functions, so that no log or dump shows what they give. */
+  readonly password?: () => string
+  readonly sentinelPassword?: () => string
+  /** PEM. */
+  readonly ca?: string
+}
+
+export interface KeySettings {
+  readonly signingAlg: SigningAlg
+  readonly rotateEvery: number
+  /** Absolute. Absent with the embedded store only: then the key file is made in `dataDirectory`. */
+  readonly encryptionKeyFile?: string
+}
+
+export interface Limits {
+  readonly bodyBytes: number
+  readonly assertionBytes: number
+  readonly pendingPerWorkload: number
+  readonly pendingPerGroup: number
+  readonly requestsPerMinute: { readonly workload: number; readonly address: number }
+  /** After a denial. */
+  readonly coolDown: number
+  readonly pollInterval: number
+  readonly lease: number
+  /** On `nbf` and `iat`; sources carry their own. */
+  readonly leeway: number
+}

@@ -1,0 +1,91 @@
+import type { Draft } from './draft.js'
+import type { Report } from './fault.js'
+import { isSigned } from './tiers.js'
+
+/**
+ * What the configuration may say and this build cannot do. It does not load rather than promise what it does not keep
+ * (contract §3). One rule for each, so that what builds the thing deletes its rule.
+ */
+type Rule = (draft: Draft, report: Report) => void
+
+const notYet = 'is not in this build'
+
+const policies: Rule = (draft, report) => {
+  if (draft.policies !== undefined) report(['policies'], notYet, 'take it out: grants and allow rules decide')
+}
+
+const pki: Rule = (draft, report) => {
+  if (draft.pki !== undefined) report(['pki'], notYet, 'take it out: no certificates are issued')
+}
+
+const pkiListener: Rule = (draft, report) => {
+  reportService('pki', 'take it out: there is no CRL and no OCSP to serve', draft, report)
+}
+
+const mtlsListener: Rule = (draft, report) => {
+  reportService('mtls', 'take it out: workloads prove themselves by assertions', draft, report)
+}
+
+const signedApprovals: Rule = (draft, report) => {
+  for (const [name, entry] of draft.tiers) {
+    if (entry === undefined || entry.approval === 'policy' || !isSigned(entry)) continue
+    const message =
+      entry.signed === true ? notYet : 'is true by default where people approve, which is not in this build'
+    report(['tiers', name, 'signed'], message, 'write signed: false, if approvals by bearer token alone will do')
+  }
+}
+
+const boundCredentials: Rule = (draft, report) => {
+  for (const [name, entry] of draft.tiers) {
+    if (entry === undefined || entry.binding === 'none') continue
+    report(
+      ['tiers', name, 'binding'],
+      `${entry.binding} ${notYet}`,
+      'write binding: none, if credentials that whoever holds them can use will do',
+    )
+  }
+}
+
+const certificates: Rule = (draft, report) => {
+  draft.resources.forEach((entry, at) => {
+    const position = entry?.credentials.indexOf('x509') ?? -1
+    if (position >= 0) report(['resources', at, 'credentials', position], `x509 ${notYet}`, 'write credentials: [jwt]')
+    if (entry?.certificate !== undefined)
+      report(['resources', at, 'certificate'], notYet, 'take it out: no certificates are issued')
+  })
+}
+
+const mtlsClients: Rule = (draft, report) => {
+  draft.resources.forEach((entry, at) => {
+    entry?.clients.forEach((client, position) => {
+      if (client.auth !== 'mtls') return
+      report(
+        ['resources', at, 'clients', position, 'auth'],
+        `mtls ${notYet}`,
+        'write private_key_jwt or client_secret_basic',
+      )
+    })
+  })
+}
+
+function reportService(service: 'mtls' | 'pki', remedy: string, draft: Draft, report: Report): void {
+  draft.listen.forEach((entry, at) => {
+    const position = entry?.serve.indexOf(service) ?? -1
+    if (position >= 0) report(['listen', at, 'serve', position], `${service} ${notYet}`, remedy)
+  })
+}
+
+const rules: readonly Rule[] = [
+  policies,
+  pki,
+  pkiListener,
+  mtlsListener,
+  signedApprovals,
+  boundCredentials,
+  certificates,
+  mtlsClients,
+]
+
+export function reportUnsupported(draft: Draft, report: Report): void {
+  for (const rule of rules) rule(draft, report)
+}
