@@ -44,9 +44,13 @@ export interface EventSubject {
   readonly audience?: string
 }
 
-export interface DescribeEvent {
-  (shard: Shard, type: EventType, at: EpochSeconds, subject: EventSubject, data?: Readonly<Record<string, unknown>>): EncodedEvent
-}
+export type DescribeEvent = (
+  shard: Shard,
+  type: EventType,
+  at: EpochSeconds,
+  subject: EventSubject,
+  data?: Readonly<Record<string, unknown>>,
+) => EncodedEvent
 
 /** `policyDigest`: which rules are in force; it stands in every event. */
 export const describeEvents =

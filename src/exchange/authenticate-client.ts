@@ -29,7 +29,11 @@ export const isSameRun = (a: Workload, b: Workload): boolean => holderOf(a, []) 
 export async function authenticateBeside(
   deps: Pick<ExchangeDeps, 'verifyWorkload'>,
   subject: Workload,
-  request: { readonly subjectToken: string; readonly clientAssertion: string | undefined; readonly clientId: string | undefined },
+  request: {
+    readonly subjectToken: string
+    readonly clientAssertion: string | undefined
+    readonly clientId: string | undefined
+  },
 ): Promise<Result<readonly Workload[], ExchangeRefusal>> {
   if (request.clientAssertion === undefined) return ok([subject])
   if (request.clientAssertion === request.subjectToken)

@@ -2,13 +2,14 @@ import type { EncodedEvent, EventType } from '../evidence/event.js'
 import { digestOf } from '../grants/digest.js'
 import type { Grant } from '../grants/grant.js'
 import { pendingForRun } from '../grants/grant-for-run.js'
-import type { DeferralRecord, GrantRequested } from '../grants/grant-store.js'
+import type { DeferralRecord } from '../grants/grant-store.js'
 import { decideBy } from '../grants/lifecycle.js'
-import { holderOf, joinKeyOf } from '../grants/whereabouts.js'
+import { submitGrant } from '../grants/submit-grant.js'
+import { holderOf } from '../grants/whereabouts.js'
 import { sha256Base64url } from '../runtime/digest.js'
 import { Fault } from '../runtime/fault.js'
 import type { GrantId } from '../runtime/ids.js'
-import { claimsOn } from './assertion-claim.js'
+import { claimsOn } from '../grants/assertion-claim.js'
 import { encodeDeferredRequest } from './deferred-request.js'
 import type { ExchangeDeps } from './dependencies.js'
 import type { Exchanging } from './exchange-assertion.js'
@@ -38,7 +39,15 @@ async function ask(
   code: string,
 ): Promise<Outcome | ExchangeRefusal | 'again'> {
   const grant = pendingGrant(deps, exchanging, purpose)
-  const answer = await requestWithinLimits(deps, exchanging, grant, code)
+  const { id } = grant.terms
+  const answer = await submitGrant(deps, {
+    grant,
+    index: { run: exchanging.where.run },
+    anchorKey: exchanging.where.anchor,
+    claims: claimsOn(exchanging.proved, id, exchanging.task, []),
+    deferral: deferralOf(deps, exchanging, id, decideBy(grant), code),
+    events: [eventOf(deps, exchanging, 'grant.requested', id, { digest: digestOf(grant.terms), terms: grant.terms })],
+  })
   switch (answer.kind) {
     case 'requested':
       return deferred(deps, grant, code)
@@ -68,42 +77,12 @@ const pendingGrant = (deps: ExchangeDeps, exchanging: Exchanging, purpose: strin
     now: deps.clock.now(),
   })
 
-/** Each approver group has so many places for pending grants: strangers cannot bury what people must look at (invariant 14). */
-async function requestWithinLimits(
+async function join(
   deps: ExchangeDeps,
   exchanging: Exchanging,
-  grant: Grant,
+  id: GrantId,
   code: string,
-): Promise<GrantRequested> {
-  const { where } = exchanging
-  const { id } = grant.terms
-  const until = decideBy(grant)
-  const reserved: string[] = []
-  const release = (): Promise<unknown> =>
-    Promise.all(reserved.map((group) => deps.stores.grants.releasePending(group, id)))
-  for (const { group } of grant.terms.required_reviews) {
-    const place = await deps.stores.grants.reservePending(group, id, until, deps.limits.pendingPerGroup, grant.createdAt)
-    if (place === 'full') {
-      await release()
-      return { kind: 'too_many_pending' }
-    }
-    reserved.push(group)
-  }
-  const answer = await deps.stores.grants.request({
-    record: deps.safe.close(grant, 1, { run: where.run }),
-    claims: claimsOn(exchanging.proved, id, exchanging.task, []),
-    deferral: deferralOf(deps, exchanging, id, until, code),
-    joinKey: joinKeyOf(grant.terms),
-    anchorKey: where.anchor,
-    pendingLimit: deps.limits.pendingPerWorkload,
-    events: [eventOf(deps, exchanging, 'grant.requested', id, { digest: digestOf(grant.terms), terms: grant.terms })],
-    now: grant.createdAt,
-  })
-  if (answer.kind !== 'requested') await release()
-  return answer
-}
-
-async function join(deps: ExchangeDeps, exchanging: Exchanging, id: GrantId, code: string): Promise<Outcome | ExchangeRefusal | 'again'> {
+): Promise<Outcome | ExchangeRefusal | 'again'> {
   const record = await deps.stores.grants.read(id)
   if (record?.status !== 'pending') return 'again'
   const { grant } = deps.safe.open(record)
@@ -116,7 +95,13 @@ async function join(deps: ExchangeDeps, exchanging: Exchanging, id: GrantId, cod
   return joined === 'claim_taken' ? { reason: 'assertion_used' } : deferred(deps, grant, code)
 }
 
-function deferralOf(deps: ExchangeDeps, exchanging: Exchanging, grantId: GrantId, expiresAt: number, code: string): DeferralRecord {
+function deferralOf(
+  deps: ExchangeDeps,
+  exchanging: Exchanging,
+  grantId: GrantId,
+  expiresAt: number,
+  code: string,
+): DeferralRecord {
   return {
     hash: sha256Base64url(code),
     grantId,

@@ -9,7 +9,7 @@ import { resolveAccess, type Asked } from '../policy/resolve-access.js'
 import { Fault } from '../runtime/fault.js'
 import { parseGrantId } from '../runtime/ids.js'
 import type { Workload } from '../workloads/workload.js'
-import { claimsOn } from './assertion-claim.js'
+import { claimsOn } from '../grants/assertion-claim.js'
 import { authenticateBeside } from './authenticate-client.js'
 import { defer } from './defer.js'
 import type { ExchangeDeps } from './dependencies.js'
@@ -38,7 +38,10 @@ const ATTEMPTS = 8
 export async function exchangeAssertion(deps: ExchangeDeps, request: ExchangeRequest): Promise<Outcome> {
   const verified = await deps.verifyWorkload(request.subjectToken)
   if (!verified.ok)
-    return refused({ reason: request.subjectIsClient ? 'client_refused' : 'subject_refused', because: verified.refusal })
+    return refused({
+      reason: request.subjectIsClient ? 'client_refused' : 'subject_refused',
+      because: verified.refusal,
+    })
   const workload = verified.value
   const wait = deps.admit(workload)
   if (wait !== undefined) return refused({ reason: 'too_fast', retryAfter: wait })

@@ -10,9 +10,7 @@ import { redeemTicket } from './redeem-ticket.js'
  * exchange/ is the use case of `/token`: the only place that knows the order. Parse → verify who → find the grant →
  * decide → record in one atomic step → sign → render.
  */
-export interface Exchange {
-  (request: TokenRequest): Promise<Outcome>
-}
+export type Exchange = (request: TokenRequest) => Promise<Outcome>
 
 export const createExchange =
   (deps: ExchangeDeps): Exchange =>

@@ -52,7 +52,8 @@ export interface HandedOn {
   readonly maxChildren: number
 }
 
-export type IssueResult = { readonly recorded: Issued } | { readonly refused: Exclude<Recorded, 'recorded'> | 'no_time_left' }
+export type IssueResult =
+  { readonly recorded: Issued } | { readonly refused: Exclude<Recorded, 'recorded'> | 'no_time_left' }
 
 /** Record as intended, with its evidence; then sign (invariant 9). Nothing is signed that is not recorded. */
 export async function issue(deps: ExchangeDeps, plan: Plan): Promise<IssueResult> {
@@ -91,11 +92,7 @@ function expiryOf(plan: Plan, grant: Grant): EpochSeconds {
     plan.asked.tier.maxTtl,
     grant.terms.credential.max_ttl_seconds,
   )
-  return Math.min(
-    plan.now + ttl,
-    grant.expiresAt ?? 0,
-    plan.handedOn?.parentExpiresAt ?? Number.POSITIVE_INFINITY,
-  )
+  return Math.min(plan.now + ttl, grant.expiresAt ?? 0, plan.handedOn?.parentExpiresAt ?? Number.POSITIVE_INFINITY)
 }
 
 interface Made {
@@ -152,7 +149,12 @@ function taskRecordOf({ where, workload, now }: Plan, open: OpenTask, made: Made
     endsRun: open.endsRun,
     run: where.run,
     errand: where.errand,
-    document: taskDocument({ workload: workload.spiffeId, task: open.name, sealed: workload.sealed, holder: holderOf(workload, []) }),
+    document: taskDocument({
+      workload: workload.spiffeId,
+      task: open.name,
+      sealed: workload.sealed,
+      holder: holderOf(workload, []),
+    }),
   }
 }
 
@@ -168,12 +170,19 @@ function eventsOf({ describe }: ExchangeDeps, plan: Plan, made: Made): Issuance[
         where.shard,
         'grant.activated',
         now,
-        { grantId, workload: workload.spiffeId, person: `rule:${plan.grant.rules.join('+')}`, audience: plan.access.audience },
+        {
+          grantId,
+          workload: workload.spiffeId,
+          person: `rule:${plan.grant.rules.join('+')}`,
+          audience: plan.access.audience,
+        },
         { digest: digestOf(made.grant.terms), terms: made.grant.terms },
       ),
     )
   if ('open' in plan.task)
-    events.push(describe(where.shard, 'task.opened', now, subject, { task: plan.task.open.name, sealed: workload.sealed }))
+    events.push(
+      describe(where.shard, 'task.opened', now, subject, { task: plan.task.open.name, sealed: workload.sealed }),
+    )
   events.push(
     describe(
       where.shard,
@@ -212,7 +221,9 @@ function signOrVoid(deps: ExchangeDeps, claims: AccessTokenClaims, plan: Plan): 
     return deps.tokens.signAccessToken(claims, plan.asked.resource.signingAlg)
   } catch (error) {
     deps.delivery.unsent(claims.jti)
-    throw error instanceof Fault ? error : new Fault('key_unavailable', 'the credential could not be signed', { cause: error })
+    throw error instanceof Fault
+      ? error
+      : new Fault('key_unavailable', 'the credential could not be signed', { cause: error })
   }
 }
 
@@ -239,4 +250,3 @@ function claimsOf(
     ...(handedOn === undefined ? {} : { act: handedOn.act }),
   }
 }
-

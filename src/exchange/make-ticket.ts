@@ -9,7 +9,7 @@ import { shardOf } from '../runtime/ids.js'
 import { ok, refuse, type Result } from '../runtime/result.js'
 import type { Workload } from '../workloads/workload.js'
 import { holderOf } from '../grants/whereabouts.js'
-import { claimsOn } from './assertion-claim.js'
+import { claimsOn } from '../grants/assertion-claim.js'
 import { authenticateClient } from './authenticate-client.js'
 import type { ExchangeDeps } from './dependencies.js'
 import { refused, type Outcome } from './outcome.js'
@@ -31,7 +31,10 @@ interface Handing {
  */
 export async function makeTicket(deps: ExchangeDeps, request: ExchangeRequest): Promise<Outcome> {
   if (request.requestedTokenType !== 'ticket' || request.subjectTokenType !== 'access_token' || request.subjectIsClient)
-    return refused({ reason: 'token_misused', detail: 'a credential of this broker can be exchanged for a ticket only' })
+    return refused({
+      reason: 'token_misused',
+      detail: 'a credential of this broker can be exchanged for a ticket only',
+    })
   if (request.actorToken !== undefined) return refused({ reason: 'actor_token_unexpected' })
   if (request.clientAssertion === undefined) return refused({ reason: 'client_missing' })
   const parent = await deps.tokens.verifyOwnToken(request.subjectToken, 'at+jwt', deps.clock.now())
@@ -70,7 +73,8 @@ async function checkHanding(
 
 /** The very run of the workload that it was issued to. */
 const isIssuedTo = (parent: AccessTokenClaims, { credential }: CredentialStanding, workload: Workload): boolean =>
-  parent.client_id === workload.spiffeId && parseCredentialDocument(credential.document).holder === holderOf(workload, [])
+  parent.client_id === workload.spiffeId &&
+  parseCredentialDocument(credential.document).holder === holderOf(workload, [])
 
 /** Issued ⊆ parent (invariant 4). */
 function widerThan({ access }: Asked, parent: AccessTokenClaims): ExchangeRefusal | undefined {
@@ -81,7 +85,9 @@ function widerThan({ access }: Asked, parent: AccessTokenClaims): ExchangeRefusa
   }
   if (isWithin(access, [held])) return undefined
   if (access.audience !== held.audience) return { reason: 'target_unknown' }
-  return isWithin({ ...access, authorization_details: [] }, [held]) ? { reason: 'details_wider' } : { reason: 'scope_wider' }
+  return isWithin({ ...access, authorization_details: [] }, [held])
+    ? { reason: 'details_wider' }
+    : { reason: 'scope_wider' }
 }
 
 async function spendAndSign(deps: ExchangeDeps, { parent, workload, asked, actor }: Handing): Promise<Outcome> {
@@ -93,9 +99,21 @@ async function spendAndSign(deps: ExchangeDeps, { parent, workload, asked, actor
   const shard = shardOf(parent.jti)
   const jti = deps.ids.ticketId(shard)
   const { audience, scope, authorization_details } = asked.access
-  const subject = { grantId: parent.grant_id, taskId: parent.task_id, parentId: parent.jti, workload: workload.spiffeId, audience }
+  const subject = {
+    grantId: parent.grant_id,
+    taskId: parent.task_id,
+    parentId: parent.jti,
+    workload: workload.spiffeId,
+    audience,
+  }
   await deps.stores.evidence.append([
-    deps.describe(shard, 'ticket.issued', now, subject, { ticket: jti, actor, scope, authorization_details, expires_at: expiresAt }),
+    deps.describe(shard, 'ticket.issued', now, subject, {
+      ticket: jti,
+      actor,
+      scope,
+      authorization_details,
+      expires_at: expiresAt,
+    }),
   ])
   return {
     kind: 'ticketed',

@@ -9,7 +9,7 @@ import { resolveAccess, type Asked } from '../policy/resolve-access.js'
 import { sha256Base64url } from '../runtime/digest.js'
 import { Fault } from '../runtime/fault.js'
 import type { Workload } from '../workloads/workload.js'
-import { claimsOn } from './assertion-claim.js'
+import { claimsOn } from '../grants/assertion-claim.js'
 import { authenticateClient } from './authenticate-client.js'
 import { decodeDeferredRequest, type DeferredRequest } from './deferred-request.js'
 import type { ExchangeDeps } from './dependencies.js'
@@ -72,7 +72,11 @@ async function answer(
 }
 
 /** Everything is checked again: the configuration, the rules, the grant and the run may have changed while people were asked. */
-async function redeem(deps: ExchangeDeps, workload: Workload, deferral: DeferralRecord): Promise<Outcome | ExchangeRefusal> {
+async function redeem(
+  deps: ExchangeDeps,
+  workload: Workload,
+  deferral: DeferralRecord,
+): Promise<Outcome | ExchangeRefusal> {
   const request = decodeDeferredRequest(deferral.request)
   for (let attempt = 0; attempt < ATTEMPTS; attempt++) {
     const plan = await planRedemption(deps, workload, deferral, request)
@@ -111,7 +115,13 @@ async function planRedemption(
     grant: { use: choice.chosen },
     task:
       choice.task === undefined
-        ? { open: { name: task, runVersion: found.runVersion, endsRun: request.task === undefined && hasRunIds(workload) } }
+        ? {
+            open: {
+              name: task,
+              runVersion: found.runVersion,
+              endsRun: request.task === undefined && hasRunIds(workload),
+            },
+          }
         : { renew: choice.task },
     claims: claimsOn([workload], deferral.grantId, task, []),
     lifetime: request.lifetime,
@@ -122,7 +132,11 @@ async function planRedemption(
 }
 
 /** What was asked for, or what is left of it where the approval was narrowed: the only case in which less is given than asked. */
-function narrow(deps: ExchangeDeps, { access }: DeferredRequest, opened: OpenedGrant | undefined): Asked | ExchangeRefusal {
+function narrow(
+  deps: ExchangeDeps,
+  { access }: DeferredRequest,
+  opened: OpenedGrant | undefined,
+): Asked | ExchangeRefusal {
   if (opened === undefined) return { reason: 'grant_not_usable' }
   const narrowed = intersect(access, opened.grant.terms.access)
   if (narrowed === undefined) return { reason: 'grant_not_usable' }

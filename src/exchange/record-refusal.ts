@@ -16,7 +16,10 @@ export async function recordRefusal(
 ): Promise<Refused> {
   if (!UNRECORDED.has(refusal.reason)) {
     const { reason, ...facts } = refusal
-    const about = { workload: workload.spiffeId, ...(subject.audience === undefined ? {} : { audience: subject.audience }) }
+    const about = {
+      workload: workload.spiffeId,
+      ...(subject.audience === undefined ? {} : { audience: subject.audience }),
+    }
     const data = { reason, ...facts, assertion: workload.assertion.key }
     await deps.stores.evidence.append([
       deps.describe(subject.shard ?? workload.shard, 'exchange.refused', deps.clock.now(), about, data),

@@ -8,7 +8,7 @@ import { Fault } from '../runtime/fault.js'
 import { shardOf } from '../runtime/ids.js'
 import { ok, refuse, type Result } from '../runtime/result.js'
 import type { Workload } from '../workloads/workload.js'
-import { claimsOn } from './assertion-claim.js'
+import { claimsOn } from '../grants/assertion-claim.js'
 import type { ExchangeDeps } from './dependencies.js'
 import { depthOf } from './act.js'
 import { refusalOf } from './exchange-assertion.js'
@@ -43,7 +43,10 @@ function misuseOf(request: ExchangeRequest): ExchangeRefusal | undefined {
   if (request.requestedTokenType === 'ticket')
     return { reason: 'token_misused', detail: 'a ticket is made from a credential, not from a ticket' }
   if (request.actorToken === undefined)
-    return { reason: 'token_misused', detail: 'send an actor_token: the assertion of the workload that redeems the ticket' }
+    return {
+      reason: 'token_misused',
+      detail: 'send an actor_token: the assertion of the workload that redeems the ticket',
+    }
   if (request.clientAssertion !== undefined && request.clientAssertion !== request.actorToken)
     return { reason: 'token_misused', detail: 'the actor_token is what authenticates whoever redeems a ticket' }
   return undefined
@@ -66,9 +69,12 @@ function askedWithin(
   const resolved = resolveAccess(deps.catalogue, request.targets, request.scope, request.authorizationDetails)
   if (!resolved.ok) return resolved
   const { access } = resolved.value
-  if (normalizeTarget(access.audience) !== normalizeTarget(offered.audience)) return refuse({ reason: 'target_unknown' })
+  if (normalizeTarget(access.audience) !== normalizeTarget(offered.audience))
+    return refuse({ reason: 'target_unknown' })
   if (isWithin(access, [offered])) return resolved
-  return refuse({ reason: isWithin({ ...access, authorization_details: [] }, [offered]) ? 'details_wider' : 'scope_wider' })
+  return refuse({
+    reason: isWithin({ ...access, authorization_details: [] }, [offered]) ? 'details_wider' : 'scope_wider',
+  })
 }
 
 async function settle(

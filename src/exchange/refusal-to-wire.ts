@@ -1,7 +1,11 @@
 import type { OAuthError, OAuthErrorCode } from '../oauth/error.js'
 import type { ExchangeRefusal } from './refusal.js'
 
-const wire = (error: OAuthErrorCode, description: string, more?: Omit<OAuthError, 'error' | 'description'>): OAuthError => ({
+const wire = (
+  error: OAuthErrorCode,
+  description: string,
+  more?: Omit<OAuthError, 'error' | 'description'>,
+): OAuthError => ({
   error,
   description,
   ...more,
@@ -65,13 +69,19 @@ export function refusalToWire(refusal: ExchangeRefusal): OAuthError {
     case 'run_ended':
       return wire('access_denied', 'the run has ended')
     case 'not_covered':
-      return wire('access_denied', 'no grant covers this request: send completion_mode=deferred with a purpose to ask for one')
+      return wire(
+        'access_denied',
+        'no grant covers this request: send completion_mode=deferred with a purpose to ask for one',
+      )
     case 'policy_denied':
       return wire('access_denied', 'no rule allows this request')
     case 'purpose_missing':
       return wire('access_denied', 'no grant covers this request, and without a purpose nobody can be asked')
     case 'deferral_unbound':
-      return wire('access_denied', 'no grant covers this request: send a client_assertion too, so that you can be asked to wait')
+      return wire(
+        'access_denied',
+        'no grant covers this request: send a client_assertion too, so that you can be asked to wait',
+      )
     case 'cooling_down':
       return wire('access_denied', 'an equal request was denied a short time ago')
     case 'denied':

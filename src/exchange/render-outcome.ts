@@ -46,7 +46,10 @@ export function renderOutcome(outcome: Outcome): OAuthAnswer {
   }
 }
 
-const accessOf = (access: { scope: string; authorizationDetails: readonly AuthorizationDetail[] }): Record<string, unknown> => ({
+const accessOf = (access: {
+  scope: string
+  authorizationDetails: readonly AuthorizationDetail[]
+}): Record<string, unknown> => ({
   ...(access.scope === '' ? {} : { scope: access.scope }),
   ...(access.authorizationDetails.length === 0 ? {} : { authorization_details: access.authorizationDetails }),
 })

@@ -12,9 +12,20 @@ export type Polled =
 
 export interface DeferralStore {
   /** Adds a code to a pending grant, and takes the claims, all or nothing. `closed`: the grant is pending no more. */
-  join(deferral: DeferralRecord, claims: readonly Claim[], events: readonly EncodedEvent[]): Promise<'joined' | 'closed' | 'claim_taken'>
+  join(
+    deferral: DeferralRecord,
+    claims: readonly Claim[],
+    events: readonly EncodedEvent[],
+  ): Promise<'joined' | 'closed' | 'claim_taken'>
   /** Looks a code up for its holder and notes the time of the poll: one that comes before `interval` has passed is `too_fast`, and lengthens the interval by 5 s (RFC 8628 §3.5). Anyone else's look changes nothing. */
   poll(shard: Shard, hash: string, holder: string, nowMs: number): Promise<Polled>
   /** The code will never be redeemed. `others` says how many open codes its grant still has. */
-  cancel(shard: Shard, hash: string, holder: string, events: readonly EncodedEvent[]): Promise<{ readonly kind: 'unknown' } | { readonly kind: 'cancelled'; readonly grant: GrantRecord; readonly others: number }>
+  cancel(
+    shard: Shard,
+    hash: string,
+    holder: string,
+    events: readonly EncodedEvent[],
+  ): Promise<
+    { readonly kind: 'unknown' } | { readonly kind: 'cancelled'; readonly grant: GrantRecord; readonly others: number }
+  >
 }

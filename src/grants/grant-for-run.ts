@@ -6,6 +6,7 @@ import type { Workload } from '../workloads/workload.js'
 import { digestOf } from './digest.js'
 import type { CredentialType, Grant, Review, Terms } from './grant.js'
 import { activate } from './lifecycle.js'
+import { startedByOf } from './separation.js'
 
 /** A grant that an exchange asks for: for this workload, this run, one task. */
 export interface RunRequest {
@@ -47,15 +48,12 @@ export function activeByRule(request: RunRequest, rules: readonly string[]): Gra
 
 function grantForRun(request: RunRequest, longest: number): Grant {
   const { workload, asked, now } = request
-  const startedBy = workload.startedBy
   return {
     terms: termsForRun(request, Math.min(longest, asked.tier.maxWindow)),
     status: 'pending',
     createdAt: now,
     reviews: [],
-    ...(startedBy === undefined
-      ? {}
-      : { startedBy: { source: workload.source, ...(startedBy === 'unknown' ? {} : startedBy) } }),
+    ...startedByOf(workload),
   }
 }
 

@@ -114,7 +114,11 @@ export interface GrantStore {
   find(where: Whereabouts): Promise<Found>
   read(id: GrantId): Promise<GrantRecord | undefined>
   /** Each grant that exists during the whole listing is listed exactly once. Newest or oldest first is not promised. */
-  list(filter: { readonly status?: GrantStatus; readonly anchor?: { shard: Shard; key: string } }, cursor: string | undefined, limit: number): Promise<GrantList>
+  list(
+    filter: { readonly status?: GrantStatus; readonly anchor?: { shard: Shard; key: string } },
+    cursor: string | undefined,
+    limit: number,
+  ): Promise<GrantList>
   /** All or nothing: claims are taken, the grant (pending, or active when asked for by rule) is kept, its deferral and evidence recorded. */
   request(request: GrantRequest): Promise<GrantRequested>
   /** All or nothing, and only from the version that was decided on. Ends are final: a record whose status is an end never changes again (`conflict`). */
@@ -122,6 +126,12 @@ export interface GrantStore {
   /** Forgets an ended grant whose deadline has passed. */
   forget(id: GrantId, now: EpochSeconds): Promise<void>
   /** Reserves one of `limit` places among the pending grants of an approver group until the time given. Idempotent by grant. */
-  reservePending(group: string, id: GrantId, until: EpochSeconds, limit: number, now: EpochSeconds): Promise<'reserved' | 'full'>
+  reservePending(
+    group: string,
+    id: GrantId,
+    until: EpochSeconds,
+    limit: number,
+    now: EpochSeconds,
+  ): Promise<'reserved' | 'full'>
   releasePending(group: string, id: GrantId): Promise<void>
 }

@@ -35,7 +35,8 @@ export interface Issuance {
   /** Under a grant that exists: the version that was decided on. */
   readonly grant: { readonly id: GrantId; readonly version: number } | { readonly create: GrantRecord }
   /** `open`: none is there yet, `runVersion` is what `find` said. Otherwise the one that is open. */
-  readonly task: { readonly open: TaskRecord; readonly runVersion: number } | { readonly renew: TaskId; readonly errand: string }
+  readonly task:
+    { readonly open: TaskRecord; readonly runVersion: number } | { readonly renew: TaskId; readonly errand: string }
   readonly leaseUntil: EpochSeconds
   readonly credential: CredentialRecord
   /** For a credential that is handed on: the ticket, used up by this; and the cap on children of its holder within the task. */
@@ -83,5 +84,10 @@ export interface IssuanceStore {
   claim(shard: Shard, claim: Claim, now: EpochSeconds): Promise<'claimed' | 'taken'>
   look(id: CredentialId, now: EpochSeconds): Promise<CredentialStanding | undefined>
   /** Ends a credential and so everything handed on from it. Final; ending it again changes nothing and adds no evidence. */
-  endCredential(id: CredentialId, how: 'revoked' | 'voided', at: EpochSeconds, events: readonly EncodedEvent[]): Promise<'ended' | 'already' | 'unknown'>
+  endCredential(
+    id: CredentialId,
+    how: 'revoked' | 'voided',
+    at: EpochSeconds,
+    events: readonly EncodedEvent[],
+  ): Promise<'ended' | 'already' | 'unknown'>
 }

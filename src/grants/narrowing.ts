@@ -9,7 +9,8 @@ export function narrowingFault(terms: Terms, from: Terms): string | undefined {
   if (terms.access.length === 0 || !terms.access.every((access) => isWithin(access, from.access)))
     return 'access is wider than what was asked for'
   if (terms.access.some(isEmptyAccess)) return 'access without scope and details'
-  if (!isAtMost(terms.duration_seconds, from.duration_seconds)) return 'duration_seconds is not within what was asked for'
+  if (!isAtMost(terms.duration_seconds, from.duration_seconds))
+    return 'duration_seconds is not within what was asked for'
   if (terms.task.description !== from.task.description || terms.task.reference !== from.task.reference)
     return 'task cannot be changed'
   if (!isAtMost(terms.task.max_tasks, from.task.max_tasks)) return 'max_tasks is not within what was asked for'
@@ -38,7 +39,8 @@ const isEmptyAccess = ({ scope, authorization_details }: Terms['access'][number]
 function credentialFault({ credential }: Terms, { credential: from }: Terms): string | undefined {
   if (credential.types.length === 0 || !credential.types.every((type) => from.types.includes(type)))
     return 'credential types are wider than what was asked for'
-  if (!isAtMost(credential.max_ttl_seconds, from.max_ttl_seconds)) return 'max_ttl_seconds is not within what was asked for'
+  if (!isAtMost(credential.max_ttl_seconds, from.max_ttl_seconds))
+    return 'max_ttl_seconds is not within what was asked for'
   const same = credential.binding === from.binding && isDeepStrictEqual(credential.names, from.names)
   return same ? undefined : 'binding and names cannot be changed'
 }

@@ -76,7 +76,10 @@ export function review(
 function approvalRefusal(grant: Grant, person: Person, context: ReviewContext): ReviewRefusal | undefined {
   if (person.samePerson === undefined) return { reason: 'person_ambiguous' }
   const { requested_by } = grant.terms
-  if (requested_by.kind === 'person' && (requested_by.id === person.id || grant.requesterSamePerson === person.samePerson))
+  if (
+    requested_by.kind === 'person' &&
+    (requested_by.id === person.id || grant.requesterSamePerson === person.samePerson)
+  )
     return { reason: 'is_requester' }
   if (grant.reviews.some((earlier) => earlier.same_person === person.samePerson || earlier.by === person.id))
     return { reason: 'already_reviewed' }

@@ -118,9 +118,7 @@ function pack(grant: Grant): Packed {
     grant.expiresAt ?? 0,
     packStartedBy(grant),
     grant.reviews.map((review) => packReview(review, digest)),
-    grant.ended === undefined
-      ? 0
-      : [REASONS.indexOf(grant.ended.reason), seconds(grant.ended.at), grant.ended.by],
+    grant.ended === undefined ? 0 : [REASONS.indexOf(grant.ended.reason), seconds(grant.ended.at), grant.ended.by],
   ]
 }
 

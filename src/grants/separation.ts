@@ -8,10 +8,7 @@ import type { Grant } from './grant.js'
 export type Separation = 'separate' | 'same' | 'cannot_tell'
 
 /** `startedBy` absent: the source names nobody, which exempts. */
-export function separate(
-  startedBy: { readonly id?: string } | undefined,
-  linked: string | undefined,
-): Separation {
+export function separate(startedBy: { readonly id?: string } | undefined, linked: string | undefined): Separation {
   if (startedBy === undefined) return 'separate'
   if (startedBy.id === undefined || linked === undefined) return 'cannot_tell'
   return startedBy.id === linked ? 'same' : 'separate'
@@ -26,3 +23,7 @@ export function mayUse(grant: Grant, workload: Workload, separation: 'strict' | 
     return verdict === 'separate' || (verdict === 'cannot_tell' && separation === 'best_effort')
   })
 }
+
+/** What a grant keeps of who started the run that asked for it. */
+export const startedByOf = ({ startedBy, source }: Workload): Pick<Grant, 'startedBy'> =>
+  startedBy === undefined ? {} : { startedBy: { source, ...(startedBy === 'unknown' ? {} : startedBy) } }

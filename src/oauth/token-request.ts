@@ -215,7 +215,8 @@ export function parseDetails(text: string | undefined): readonly RawDetail[] {
   } catch {
     throw refused('authorization_details is not JSON')
   }
-  if (!Array.isArray(value) || value.length === 0) throw refused('authorization_details must be a JSON array that is not empty')
+  if (!Array.isArray(value) || value.length === 0)
+    throw refused('authorization_details must be a JSON array that is not empty')
   if (value.length > MAX_DETAILS) throw refused(`authorization_details has more than ${MAX_DETAILS} elements`)
   if (!value.every(isDetail)) throw refused('each of authorization_details is an object with a string type')
   if (nestingOf(text) > MAX_NESTING) throw refused('authorization_details is nested too deeply')
@@ -223,7 +224,11 @@ export function parseDetails(text: string | undefined): readonly RawDetail[] {
 }
 
 const isDetail = (value: unknown): value is RawDetail =>
-  typeof value === 'object' && value !== null && !Array.isArray(value) && 'type' in value && typeof value.type === 'string'
+  typeof value === 'object' &&
+  value !== null &&
+  !Array.isArray(value) &&
+  'type' in value &&
+  typeof value.type === 'string'
 
 const MAX_NESTING = 32
 
@@ -254,7 +259,8 @@ function parseActor(form: Form, requested: RequestedTokenType): string | undefin
 
 function parseTask(form: Form): string | undefined {
   const task = form.get('task')
-  if (task !== undefined && !TASK_NAME.test(task)) throw malformed('task must be 1 to 128 printable ASCII characters without spaces')
+  if (task !== undefined && !TASK_NAME.test(task))
+    throw malformed('task must be 1 to 128 printable ASCII characters without spaces')
   return task
 }
 

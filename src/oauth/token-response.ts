@@ -10,7 +10,11 @@ export interface OAuthAnswer {
 /** Never kept by anybody on the way (RFC 6749 §5.1). */
 export const NO_STORE = { 'Cache-Control': 'no-store', Pragma: 'no-cache' } as const
 
-export const okAnswer = (body: Readonly<Record<string, unknown>>): OAuthAnswer => ({ status: 200, headers: NO_STORE, body })
+export const okAnswer = (body: Readonly<Record<string, unknown>>): OAuthAnswer => ({
+  status: 200,
+  headers: NO_STORE,
+  body,
+})
 
 /** RFC 6749 §5.2. */
 export function errorAnswer(error: OAuthError): OAuthAnswer {

@@ -61,6 +61,9 @@ export interface ResourceClient {
   readonly id: string
   readonly audience: string
   readonly auth:
-    | { readonly method: 'private_key_jwt'; readonly jwks: { readonly keys: readonly Readonly<Record<string, unknown>>[] } }
+    | {
+        readonly method: 'private_key_jwt'
+        readonly jwks: { readonly keys: readonly Readonly<Record<string, unknown>>[] }
+      }
     | { readonly method: 'client_secret_basic'; readonly secretSha256: string }
 }

@@ -7,7 +7,10 @@ import type { Guard } from './catalogue.js'
  * default: a guard whose approval is `policy` and that no rule matches refuses (contract §3).
  */
 export type Decision =
-  | { readonly permitted: true; /** The rules that decided, for the evidence; empty where people decide. */ readonly rules: readonly string[] }
+  | {
+      readonly permitted: true
+      /** The rules that decided, for the evidence; empty where people decide. */ readonly rules: readonly string[]
+    }
   | { readonly permitted: false }
 
 /** Asks the rules for each guard that is theirs to decide. Guards that people decide are passed over here: `grants/` asks their reviews. */
@@ -23,4 +26,5 @@ export function decide(guards: readonly Guard[], workload: Workload): Decision {
 }
 
 /** Whether rules alone decide: nothing that is asked for needs a person. */
-export const isForRules = (guards: readonly Guard[]): boolean => guards.every((guard) => guard.tier.approval === 'policy')
+export const isForRules = (guards: readonly Guard[]): boolean =>
+  guards.every((guard) => guard.tier.approval === 'policy')

@@ -66,7 +66,9 @@ const byTarget = new WeakMap<Catalogue, ReadonlyMap<string, Resource>>()
 function resourcesByTarget(catalogue: Catalogue): ReadonlyMap<string, Resource> {
   const known = byTarget.get(catalogue)
   if (known !== undefined) return known
-  const made = new Map([...catalogue.resources.values()].map((resource) => [normalizeTarget(resource.audience), resource]))
+  const made = new Map(
+    [...catalogue.resources.values()].map((resource) => [normalizeTarget(resource.audience), resource]),
+  )
   byTarget.set(catalogue, made)
   return made
 }

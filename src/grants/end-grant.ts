@@ -1,0 +1,78 @@
+import type { EventType } from '../evidence/event.js'
+import { shardOf, type GrantId } from '../runtime/ids.js'
+import { ok, refuse, type Result } from '../runtime/result.js'
+import type { Ended, Grant } from './grant.js'
+import type { GrantDeps } from './grant-deps.js'
+import { decideBy, end, isEnded } from './lifecycle.js'
+import { reviseGrant, type Change } from './revise-grant.js'
+
+/** Who ends a grant before its time. */
+export interface Ending {
+  /** `<people name>:<sub>`, or a workload's SPIFFE id. */
+  readonly by: string
+  readonly kind: 'workload' | 'person'
+  /** Operators revoke what is active. */
+  readonly operator: boolean
+}
+
+export type EndRefusal =
+  | { readonly reason: 'grant_unknown' }
+  /** Pending ones are withdrawn by their requester, active ones revoked by operators. */
+  | { readonly reason: 'not_yours_to_end' }
+  | { readonly reason: 'has_ended' }
+
+/** Ends a grant now: withdraws a pending one, revokes an active one. Everything below it is dead from then on: it lives by its grant. */
+export const endGrant = (deps: GrantDeps, id: GrantId, ending: Ending): Promise<Result<Grant, EndRefusal>> =>
+  reviseGrant<EndRefusal>(deps, id, ({ grant }) => {
+    const { requested_by } = grant.terms
+    const isRequester = requested_by.kind === ending.kind && requested_by.id === ending.by
+    if (!isRequester && !ending.operator) return refuse({ reason: 'not_yours_to_end' })
+    if (isEnded(grant)) return refuse({ reason: 'has_ended' })
+    if (grant.status === 'pending')
+      return isRequester ? ok(changeTo(deps, grant, 'withdrawn', ending)) : refuse({ reason: 'not_yours_to_end' })
+    return ending.operator ? ok(changeTo(deps, grant, 'revoked', ending)) : refuse({ reason: 'not_yours_to_end' })
+  })
+
+/** Ends a grant whose time has passed: decided by its record, whatever a deadline entry says. */
+export const expireGrant = (
+  deps: GrantDeps,
+  id: GrantId,
+): Promise<Result<Grant, { reason: 'grant_unknown' } | { reason: 'not_due' }>> =>
+  reviseGrant<{ reason: 'grant_unknown' } | { reason: 'not_due' }>(deps, id, ({ grant }) => {
+    const now = deps.clock.now()
+    const due =
+      grant.status === 'pending' ? now >= decideBy(grant) : grant.status === 'active' && now >= (grant.expiresAt ?? 0)
+    return due ? ok(changeTo(deps, grant, 'expired', DEADLINE)) : refuse({ reason: 'not_due' })
+  })
+
+const EVENT: Readonly<Record<Ended['reason'], EventType>> = {
+  completed: 'grant.completed',
+  revoked: 'grant.revoked',
+  expired: 'grant.expired',
+  denied: 'grant.denied',
+  withdrawn: 'grant.withdrawn',
+}
+
+/** Who ended something: a person, a workload, or Errand itself because a deadline had passed. */
+export interface Ender {
+  readonly by: string
+  readonly kind: 'workload' | 'person' | 'errand'
+}
+
+export const DEADLINE: Ender = { by: 'errand', kind: 'errand' }
+
+/** The change that ends a grant, with its evidence. */
+export function changeTo(
+  deps: Pick<GrantDeps, 'clock' | 'describe'>,
+  grant: Grant,
+  reason: Ended['reason'],
+  { by, kind }: Ender,
+): Change {
+  const now = deps.clock.now()
+  const who = kind === 'person' ? { person: by } : kind === 'workload' ? { workload: by } : {}
+  const subject = { grantId: grant.terms.id, ...who }
+  return {
+    grant: end(grant, reason, by, now),
+    events: [deps.describe(shardOf(grant.terms.id), EVENT[reason], now, subject)],
+  }
+}

@@ -1,0 +1,60 @@
+import type { EncodedEvent } from '../evidence/event.js'
+import type { Claim, DeferralRecord, GrantIndex, GrantRequested } from './grant-store.js'
+import type { Grant } from './grant.js'
+import type { GrantDeps } from './grant-deps.js'
+import { decideBy } from './lifecycle.js'
+import { joinKeyOf } from './whereabouts.js'
+
+/** A pending grant on its way into the store. */
+export interface Submission {
+  readonly grant: Grant
+  readonly index: GrantIndex
+  readonly anchorKey: string
+  readonly claims: readonly Claim[]
+  readonly deferral?: DeferralRecord
+  readonly events: readonly EncodedEvent[]
+}
+
+type SubmitDeps = Pick<GrantDeps, 'safe'> & {
+  readonly limits: Pick<GrantDeps['limits'], 'pendingPerWorkload' | 'pendingPerGroup'>
+  readonly stores: Pick<GrantDeps['stores'], 'grants'>
+}
+
+/**
+ * Hands a pending grant to the store within the limits: so many for each workload, and so many for each approver group,
+ * so that nobody can bury what people must look at (invariant 14).
+ */
+export async function submitGrant(deps: SubmitDeps, submission: Submission): Promise<GrantRequested> {
+  const { grant } = submission
+  if (!(await reservePlaces(deps, grant))) return { kind: 'too_many_pending' }
+  const answer = await deps.stores.grants.request({
+    record: deps.safe.close(grant, 1, submission.index),
+    claims: submission.claims,
+    ...(submission.deferral === undefined ? {} : { deferral: submission.deferral }),
+    joinKey: joinKeyOf(grant.terms),
+    anchorKey: submission.anchorKey,
+    pendingLimit: deps.limits.pendingPerWorkload,
+    events: submission.events,
+    now: grant.createdAt,
+  })
+  if (answer.kind !== 'requested') await releasePlaces(deps, grant)
+  return answer
+}
+
+async function reservePlaces(deps: SubmitDeps, grant: Grant): Promise<boolean> {
+  const { id, required_reviews } = grant.terms
+  for (const { group } of required_reviews) {
+    const limit = deps.limits.pendingPerGroup
+    const place = await deps.stores.grants.reservePending(group, id, decideBy(grant), limit, grant.createdAt)
+    if (place === 'full') {
+      await releasePlaces(deps, grant)
+      return false
+    }
+  }
+  return true
+}
+
+/** A place that is not given back (an outage) is free again when the grant's time to be decided has passed. */
+export async function releasePlaces(deps: Pick<SubmitDeps, 'stores'>, grant: Grant): Promise<void> {
+  for (const { group } of grant.terms.required_reviews) await deps.stores.grants.releasePending(group, grant.terms.id)
+}
