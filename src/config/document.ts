@@ -61,7 +61,7 @@ const store = z
       .storeUrl()
       .default('embedded:./data')
       .describe(
-        '`embedded:FOLDER`, `redis://HOST:PORT`, `redis+sentinel://A,B,C/NAME` or `redis+cluster://A,B,C`; with `rediss` for TLS. An ACL user may stand before `@`, a password may not.',
+        '`embedded:FOLDER`, `redis://HOST:PORT`, `redis+sentinel://A,B,C/NAME` or `redis+cluster://A,B,C`; with `rediss` for TLS (a private CA by NODE_EXTRA_CA_CERTS). An ACL user may stand before `@`, a password may not.',
       ),
     durability: z
       .enum(['strict', 'relaxed', 'trusted'])
@@ -78,12 +78,6 @@ const store = z
       .environmentName()
       .optional()
       .describe('Redis only. The environment variable with the password.'),
-    sentinel_password_file: value.file().optional().describe('Redis only. A file with the password of the sentinels.'),
-    sentinel_password_env: value
-      .environmentName()
-      .optional()
-      .describe('Redis only. The environment variable with the password of the sentinels.'),
-    ca_file: value.file().optional().describe('Redis only. PEM of the private CA of the servers.'),
   })
   .prefault({})
   .describe('Where grants, tasks and evidence are kept.')
@@ -196,7 +190,7 @@ const localPeople = z
     preset: z
       .literal('local')
       .describe('The one person at this machine, by a key in the data directory. On loopback only.'),
-    name: value.name().describe('The person is named `<name>:<user>`.'),
+    name: value.name().describe('The person is named `<name>:local`.'),
     groups: groups().describe('The groups of that person.'),
     links: z
       .record(value.name(), value.text())
@@ -228,7 +222,7 @@ const allowRule = z
 
 const allow = () =>
   z.array(allowRule).max(1000).default([]).describe('Who may without a person; for tiers with `approval: policy`.')
-const tierOf = () => value.tierName().describe('The name of a tier.')
+const tierOf = () => value.tierName('the name of a tier').describe('The name of a tier.')
 
 const scopeGuard = z.union([
   tierOf(),

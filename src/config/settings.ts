@@ -1,7 +1,6 @@
 import type { PeopleSource, RoleGroups } from '../people/source.js'
 import type { Catalogue, SigningAlg } from '../policy/catalogue.js'
 import type { WorkloadSource } from '../workloads/source.js'
-import type { RedisAddress } from './store-url.js'
 
 /** The configuration, loaded and checked: only `loadConfig` makes it. All times are seconds. */
 export interface Settings {
@@ -42,17 +41,15 @@ export interface EmbeddedStoreSettings {
   readonly directory: string
 }
 
-export interface RedisStoreSettings extends RedisAddress {
-  /** As configured: it holds no password. */
+export interface RedisStoreSettings {
+  readonly kind: 'redis'
+  /** As configured: it holds no password, and may be shown. */
   readonly url: string
+  /** The URL to connect to, with the password: a function, so that no log or dump shows what it gives. */
+  readonly connectionUrl: () => string
   readonly durability: 'strict' | 'relaxed' | 'trusted'
   /** How many replicas each acknowledged write waits for. */
   readonly replicas: number
-  /** Functions, so that no log or dump shows what they give. */
-  readonly password?: () => string
-  readonly sentinelPassword?: () => string
-  /** PEM. */
-  readonly ca?: string
 }
 
 export interface KeySettings {

@@ -1,9 +1,9 @@
 import { join } from 'node:path'
 import type { ConfigDocument } from './document.js'
 import type { Draft } from './draft.js'
-import { readCertificates, readSecret, type Desk } from './files.js'
+import { readSecret, type Desk } from './files.js'
 import type { KeySettings, StoreSettings } from './settings.js'
-import { parseStoreUrl, type RedisAddress } from './store-url.js'
+import { parseStoreUrl, type StoreAddress } from './store-url.js'
 
 type StoreEntry = ConfigDocument['store']
 
@@ -26,39 +26,19 @@ export function settleStore(draft: Draft, desk: Desk): StoreSettings | undefined
   return { kind: 'embedded', directory: desk.resolve(parsed.value.directory) }
 }
 
-function settleRedis(entry: StoreEntry, address: RedisAddress, desk: Desk): StoreSettings {
+type RedisUrl = Extract<StoreAddress, { kind: 'redis' }>
+
+function settleRedis(entry: StoreEntry, url: RedisUrl, desk: Desk): StoreSettings {
   const password = readSecret(desk, ['store'], 'password', { file: entry.password_file, env: entry.password_env })
-  const ofSentinels = { file: entry.sentinel_password_file, env: entry.sentinel_password_env }
-  const sentinelPassword = readSecret(desk, ['store'], 'sentinel_password', ofSentinels)
-  if (address.topology !== 'sentinel') {
-    for (const [key, value] of Object.entries({
-      sentinel_password_file: ofSentinels.file,
-      sentinel_password_env: ofSentinels.env,
-    })) {
-      if (value !== undefined)
-        desk.report(['store', key], 'is for sentinels', 'take it out, or write redis+sentinel://')
-    }
-  }
-  if (
-    address.username !== undefined &&
-    password === undefined &&
-    entry.password_file === undefined &&
-    entry.password_env === undefined
-  ) {
+  if (url.hasUser && entry.password_file === undefined && entry.password_env === undefined) {
     desk.report(['store', 'url'], 'names a user without a password', 'add password_file or password_env')
   }
-  if (entry.ca_file !== undefined && !address.tls) {
-    desk.report(['store', 'ca_file'], 'is of no use without TLS', 'write rediss:// in url, or take it out')
-  }
-  const ca = entry.ca_file === undefined ? undefined : readCertificates(desk, ['store', 'ca_file'], entry.ca_file)
   return {
-    ...address,
+    kind: 'redis',
     url: entry.url,
+    connectionUrl: () => (password === undefined ? entry.url : url.withPassword(password())),
     durability: entry.durability ?? 'strict',
     replicas: entry.replicas ?? 0,
-    ...(password === undefined ? {} : { password }),
-    ...(sentinelPassword === undefined ? {} : { sentinelPassword }),
-    ...(ca === undefined ? {} : { ca }),
   }
 }
 

@@ -30,12 +30,9 @@ const patternText = (pattern: RegExp, message: string, expects: string) =>
 export const name = () =>
   patternText(/^[a-z][a-z0-9_-]{0,31}$/, 'is not a name', 'up to 32 lowercase letters, digits, - and _, a letter first')
 
-export const tierName = () =>
-  patternText(
-    /^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$/,
-    'is not a tier name',
-    'up to 64 letters, digits, ., - and _; + joins tiers, so it is not part of a name',
-  )
+export const tierName = (
+  expects = 'up to 64 letters, digits, ., - and _; + joins tiers, so it is not part of a name',
+) => patternText(/^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$/, 'is not a tier name', expects)
 
 export const group = () =>
   patternText(
