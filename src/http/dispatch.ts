@@ -1,0 +1,127 @@
+import { randomUUID } from 'node:crypto'
+import type { IncomingMessage, ServerResponse } from 'node:http'
+import type { Log } from '../runtime/log.js'
+import type { Metrics } from '../runtime/metrics.js'
+import type { RateLimit } from '../runtime/rate-limit.js'
+import { monotonicMs } from '../runtime/stopwatch.js'
+import { addressKey } from './address.js'
+import type { HttpAnswer, RequestContext } from './answer.js'
+import { readBody, type BodyLimits } from './body.js'
+import { faultAnswer, refusalAnswer, type ErrorStyle, type HttpRefusal } from './errors.js'
+import type { Route } from './route.js'
+import { securityHeaders } from './security-headers.js'
+import { sendAnswer } from './send.js'
+
+/** What every request passes through, in express or in front of it: limits, request id, error writer, metrics, log. */
+export interface DispatchDeps {
+  readonly log: Log
+  readonly metrics: Pick<Metrics, 'request' | 'unverified' | 'limited'>
+  readonly addressLimit: RateLimit
+  readonly addressOf: (req: IncomingMessage) => string
+  readonly body: BodyLimits
+  /** The server is about to stop: answers end their connection. */
+  readonly isStopping: () => boolean
+}
+
+export interface Dispatch {
+  /** Serves a request by a route. Never rejects. */
+  serve(route: Route, req: IncomingMessage, res: ServerResponse, params: Readonly<Record<string, string>>): Promise<void>
+  /** Answers with a refusal of the edge itself. */
+  refuse(refusal: HttpRefusal, style: ErrorStyle, req: IncomingMessage, res: ServerResponse): void
+}
+
+/** What one attempt that proves nothing costs, in requests: guessing is slowed down before asking is. */
+const UNVERIFIED_COST = 10
+const NO_PARAMS: Readonly<Record<string, string>> = {}
+const NO_BODY = Buffer.alloc(0)
+
+export function createDispatch(deps: DispatchDeps): Dispatch {
+  const { log, metrics, addressLimit, addressOf } = deps
+  const common = Object.entries(securityHeaders()).flat()
+
+  async function answerOf(route: Route, req: IncomingMessage, params: Readonly<Record<string, string>>, context: RequestContext): Promise<HttpAnswer | undefined> {
+    const wait = addressLimit.take(addressKey(context.address))
+    if (wait !== undefined) {
+      metrics.limited('address')
+      return refusalAnswer({ reason: 'too_fast', retryAfter: wait }, route.style)
+    }
+    let body: Buffer = NO_BODY
+    if (route.readsBody) {
+      const read = await readBody(req, deps.body)
+      if (read === undefined) return undefined
+      if (!read.ok) return refusalAnswer(read.refusal, route.style)
+      body = read.value
+    }
+    return route.answer({ message: req, params, search: searchOf(req.url ?? ''), body }, context)
+  }
+
+  async function serve(route: Route, req: IncomingMessage, res: ServerResponse, params: Readonly<Record<string, string>>): Promise<void> {
+    const start = monotonicMs()
+    const context = contextOf(req, addressOf(req))
+    let answer: HttpAnswer | undefined
+    try {
+      answer = await answerOf(route, req, params, context)
+    } catch (error) {
+      log.error('request_failed', { request_id: context.requestId, method: context.method, route: route.path, error })
+      answer = faultAnswer(error, route.style, context.requestId)
+    }
+    if (answer === undefined) return
+    if (answer.unverified !== undefined) {
+      metrics.unverified(answer.unverified)
+      addressLimit.charge(addressKey(context.address), UNVERIFIED_COST)
+    }
+    finish(route.path, res, answer, context, start)
+  }
+
+  function finish(route: string, res: ServerResponse, answer: HttpAnswer, context: RequestContext, start: number): void {
+    try {
+      const headers = [...common, 'X-Request-Id', context.requestId]
+      if (deps.isStopping()) headers.push('Connection', 'close')
+      sendAnswer(res, answer, headers)
+    } catch (error) {
+      // Nothing can be answered any more; the client sees a broken connection, never half an answer.
+      log.error('answer_not_sent', { request_id: context.requestId, route, error })
+      res.destroy()
+    }
+    const ms = monotonicMs() - start
+    metrics.request(route, context.method, answer.status, ms / 1000)
+    log.info('request', {
+      request_id: context.requestId,
+      method: context.method,
+      route,
+      status: answer.status,
+      duration_ms: Math.round(ms * 10) / 10,
+      address: context.address,
+    })
+  }
+
+  return {
+    serve,
+    refuse(refusal, style, req, res) {
+      const context = contextOf(req, addressOf(req))
+      const wait = addressLimit.take(addressKey(context.address))
+      const told: HttpRefusal = wait === undefined ? refusal : { reason: 'too_fast', retryAfter: wait }
+      finish('none', res, refusalAnswer(told, style), context, monotonicMs())
+    },
+  }
+}
+
+export const noParams = NO_PARAMS
+
+const METHODS: ReadonlySet<string> = new Set(['GET', 'HEAD', 'POST', 'PUT', 'PATCH', 'DELETE', 'OPTIONS'])
+
+function contextOf(req: IncomingMessage, address: string): RequestContext {
+  const { headers } = req
+  // A method that we do not know is a word of the client's: it becomes no label.
+  const method = METHODS.has(req.method ?? '') ? (req.method ?? '') : 'OTHER'
+  const header = (name: string): string | undefined => {
+    const value = headers[name]
+    return Array.isArray(value) ? value.join(', ') : value
+  }
+  return { requestId: randomUUID(), address, method, authorization: headers.authorization, dpop: header('dpop'), header }
+}
+
+function searchOf(url: string): string {
+  const at = url.indexOf('?')
+  return at < 0 ? '' : url.slice(at + 1)
+}
