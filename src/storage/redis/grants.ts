@@ -1,0 +1,149 @@
+import type { Found, GrantRequest, GrantRequested, GrantStore, Whereabouts } from '../../grants/grant-store.js'
+import type { Clock } from '../../runtime/clock.js'
+import { shardOf, type Shard } from '../../runtime/ids.js'
+import { claimArguments, claimKeys, eventArguments, indexKey, revisionArguments, revisionKeys } from './arguments.js'
+import type { Commands, Reply } from './commands.js'
+import { deflatedDocument } from './document.js'
+import { listGrants } from './list-grants.js'
+import {
+  anchorMark,
+  coolDownKey,
+  countersKey,
+  deadlinesKey,
+  deferralKey,
+  errandKey,
+  evidenceKey,
+  grantIdIn,
+  grantKey,
+  groupKey,
+  joinKey,
+  listKey,
+  openCodesKey,
+  pendingCountKey,
+  pendingKey,
+  runKey,
+  standingKey,
+  taskIdIn,
+} from './keys.js'
+import { bytesOf, listOf, numberOf, textOf, wordOf } from './replies.js'
+import { deferralRow, grantHead, grantIndex, grantsIn, parseGrantRow } from './rows.js'
+import { loadScript } from './script.js'
+import { deferralTtl } from './ttl.js'
+
+const FIND = loadScript('find')
+const REQUEST = loadScript('request-grant')
+const REVISE = loadScript('revise-grant')
+const FORGET = loadScript('forget-grant')
+const RESERVE = loadScript('reserve-pending')
+
+export const redisGrantStore = (commands: Commands, clock: Clock): GrantStore => ({
+  async find(where) {
+    const keys = [
+      runKey(where.shard, where.run),
+      standingKey(where.shard, where.anchor),
+      errandKey(where.shard, where.errand),
+    ]
+    return parseFound(where, await commands.look(FIND, keys, []))
+  },
+
+  async read(id) {
+    const row = await commands.single('get', [grantKey(id)])
+    return row === null ? undefined : parseGrantRow(id, bytesOf(row))
+  },
+
+  list: (filter, cursor, limit) => listGrants(commands, filter, cursor, limit),
+
+  request: (request) => requestGrant(commands, request),
+
+  async revise(revision) {
+    const shard = shardOf(revision.record.id)
+    const keys = revisionKeys(revision)
+    const reply = await commands.change(
+      REVISE,
+      [
+        keys.grant,
+        keys.index,
+        keys.deadlines,
+        evidenceKey(shard),
+        keys.counters,
+        keys.pending,
+        keys.pendingCount,
+        ...keys.optional,
+      ],
+      [...revisionArguments(revision, clock.now()), ...eventArguments(shard, revision.events)],
+    )
+    return wordOf(reply, ['revised', 'conflict'])
+  },
+
+  async forget(id, now) {
+    const shard = shardOf(id)
+    await commands.change(FORGET, [grantKey(id), deadlinesKey(shard), listKey(shard)], [now])
+  },
+
+  async reservePending(group, id, until, limit, now) {
+    return wordOf(await commands.change(RESERVE, [groupKey(group)], [now, id, until, limit]), ['reserved', 'full'])
+  },
+
+  async releasePending(group, id) {
+    await commands.single('zrem', [groupKey(group), id])
+  },
+})
+
+function parseFound(where: Whereabouts, reply: Reply): Found {
+  const [ended, version, grants, tasks] = listOf(reply)
+  const taskWords = listOf(tasks).map(textOf)
+  const found: Found['tasks'][number][] = []
+  for (let at = 0; at < taskWords.length; at += 3) {
+    const [grant = '', task = '', state] = taskWords.slice(at, at + 3)
+    found.push({ grantId: grantIdIn(where.shard, grant), taskId: taskIdIn(where.shard, task), open: state === 'o' })
+  }
+  return {
+    runEnded: numberOf(ended) === 1,
+    runVersion: numberOf(version),
+    grants: grantsIn(where.shard, listOf(grants)),
+    tasks: found,
+  }
+}
+
+async function requestGrant(commands: Commands, request: GrantRequest): Promise<GrantRequested> {
+  const { record, claims, deferral, joinKey: join, anchorKey, pendingLimit, now } = request
+  const shard = shardOf(record.id)
+  const joining = join !== undefined && record.status === 'pending'
+  const keys = [
+    grantKey(record.id),
+    indexKey(record),
+    deadlinesKey(shard),
+    evidenceKey(shard),
+    countersKey(shard),
+    listKey(shard),
+    pendingKey(shard),
+    pendingCountKey(shard, anchorKey),
+    ...(joining ? [joinKey(shard, join), coolDownKey(shard, join)] : []),
+    ...(deferral === undefined ? [] : [deferralKey(shard, deferral.hash), openCodesKey(record.id)]),
+    ...claimKeys(shard, claims),
+  ]
+  const reply = await commands.change(REQUEST, keys, [
+    now,
+    grantHead(record),
+    grantIndex(record, anchorMark(anchorKey)),
+    deflatedDocument(record.document),
+    pendingLimit,
+    joining ? 1 : 0,
+    claims.length,
+    deferral === undefined ? '' : deferralRow(deferral),
+    deferral === undefined ? '' : deferralTtl(deferral.expiresAt, now),
+    ...claimArguments(claims, now),
+    ...eventArguments(shard, request.events),
+  ])
+  return parseRequested(shard, reply)
+}
+
+function parseRequested(shard: Shard, reply: Reply): GrantRequested {
+  if (!Array.isArray(reply)) {
+    return { kind: wordOf(reply, ['requested', 'run_ended', 'claim_taken', 'too_many_pending']) }
+  }
+  const [word, fact] = listOf(reply)
+  return textOf(word) === 'equal_pending'
+    ? { kind: 'equal_pending', grantId: grantIdIn(shard, textOf(fact)) }
+    : { kind: 'cooling_down', until: numberOf(fact) }
+}

@@ -1,0 +1,25 @@
+import type { KeyStore } from '../../issuance/key-store.js'
+import { eventArguments } from './arguments.js'
+import type { Commands } from './commands.js'
+import { KEY_RING_SHARD, evidenceKey, keyRingKey } from './keys.js'
+import { listOf, numberOf, textOf, wordOf } from './replies.js'
+import { loadScript } from './script.js'
+
+const SAVE = loadScript('save-key-ring')
+
+export const redisKeyStore = (commands: Commands): KeyStore => ({
+  async load() {
+    const [version, sealed] = listOf(await commands.single('hmget', [keyRingKey, 'v', 'k']))
+    if (version === null || sealed === null) return undefined
+    return { version: numberOf(version), sealed: textOf(sealed) }
+  },
+
+  async save(from, sealed, events) {
+    const reply = await commands.change(
+      SAVE,
+      [keyRingKey, evidenceKey(KEY_RING_SHARD)],
+      [from, sealed, ...eventArguments(KEY_RING_SHARD, events)],
+    )
+    return wordOf(reply, ['saved', 'conflict'])
+  },
+})
