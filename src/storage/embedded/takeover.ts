@@ -1,0 +1,87 @@
+import { chmod, readdir, rm } from 'node:fs/promises'
+import { join } from 'node:path'
+import { setImmediate as nextTurn } from 'node:timers/promises'
+import { open, type RootDatabase } from 'lmdb'
+import { readJournal } from './journal.js'
+
+export type Lmdb = RootDatabase<string, Buffer>
+
+/** What became of each key, `undefined`: removed. */
+export type Outcome = Map<string, string | undefined>
+
+/** So many changes are handed to lmdb in one turn of the event loop: about a third of a millisecond. */
+const SLICE = 256
+const SEGMENT = /^log-(\d{12})$/
+/** lmdb holds all segments up to this number. The first character is no table's. */
+const APPLIED = Buffer.from('\0applied', 'latin1')
+
+export const segmentPath = (directory: string, segment: number): string =>
+  join(directory, `log-${String(segment).padStart(12, '0')}`)
+
+export async function openLmdb(directory: string): Promise<Lmdb> {
+  const path = join(directory, 'store.mdb')
+  const lmdb = open<string, Buffer>({ path, noSubdir: true, keyEncoding: 'binary', encoding: 'string' })
+  await Promise.all([chmod(path, 0o600), chmod(`${path}-lock`, 0o600)])
+  return lmdb
+}
+
+/**
+ * Takes over the segments that a stopped process left, oldest first; answers the number of the last.
+ * @throws DamagedJournal when acknowledged steps cannot be read
+ */
+export async function takeOverAll(lmdb: Lmdb, directory: string): Promise<number> {
+  const applied = Number(lmdb.get(APPLIED) ?? '0')
+  const segments = (await readdir(directory)).flatMap((name) => SEGMENT.exec(name)?.slice(1).map(Number) ?? [])
+  for (const segment of segments.sort((a, b) => a - b)) {
+    const path = segmentPath(directory, segment)
+    if (segment > applied) {
+      const outcome: Outcome = new Map()
+      for await (const { key, text } of readJournal(path)) outcome.set(key, text)
+      await takeOver(lmdb, segment, outcome)
+    }
+    await rm(path, { force: true })
+  }
+  return Math.max(applied, ...segments)
+}
+
+/**
+ * Brings a segment into lmdb. It may take several of lmdb's transactions: until the last one has said which segment it
+ * was, the segment is there to be taken over again from its beginning, which changes nothing.
+ */
+export async function takeOver(lmdb: Lmdb, segment: number, outcome: Outcome): Promise<void> {
+  const changes = [...outcome]
+  const commits: Promise<unknown>[] = []
+  for (let at = 0; at < changes.length; at += SLICE) {
+    commits.push(committed(lmdb.batch(() => writeAll(lmdb, changes.slice(at, at + SLICE)))))
+    await nextTurn()
+  }
+  const failures = (await Promise.all(commits)).filter((failure) => failure !== undefined)
+  if (failures.length > 0) throw new Error('lmdb could not write', { cause: failures[0] })
+  const marked = committed(lmdb.put(APPLIED, String(segment)))
+  const flushed = Promise.resolve(lmdb.flushed)
+  const failure = await marked
+  if (failure !== undefined) throw new Error('lmdb could not write', { cause: failure })
+  await flushed
+  lmdb.resetReadTxn()
+}
+
+function writeAll(lmdb: Lmdb, changes: readonly (readonly [string, string | undefined])[]): void {
+  for (const [key, text] of changes) {
+    if (text === undefined) void lmdb.remove(Buffer.from(key, 'latin1'))
+    else void lmdb.put(Buffer.from(key, 'latin1'), text)
+  }
+}
+
+/** Answers what went wrong, so that no rejection is left alone while the other slices are written. */
+async function committed(write: Promise<unknown>): Promise<unknown> {
+  try {
+    await write
+    return undefined
+  } catch (error) {
+    // lmdb keeps the reason in a second promise, which would be an unhandled rejection.
+    if (error instanceof Error && 'commitError' in error && error.commitError instanceof Promise) {
+      return error.commitError.catch((reason: unknown) => reason ?? error)
+    }
+    return error ?? new Error('no reason given')
+  }
+}
