@@ -2,7 +2,7 @@ import type { IncomingMessage, RequestListener, Server, ServerResponse } from 'n
 import { createServer } from 'node:http'
 import { createServer as createTlsServer } from 'node:https'
 import type { AddressInfo } from 'node:net'
-import type { CryptoKey, JWK, JWTHeaderParameters, JWTPayload } from 'jose'
+import type { CryptoKey, JWK, JWTHeaderParameters } from 'jose'
 import { CompactSign, exportJWK, generateKeyPair } from 'jose'
 
 /**
@@ -110,7 +110,7 @@ export async function startIssuer(options: IssuerOptions = {}): Promise<TestIssu
       const signer = key ?? held?.privateKey
       if (signer === undefined) throw new Error(`the test issuer has no key for ${alg}`)
       const protectedHeader = { alg, typ: 'JWT', kid: held?.jwk.kid, ...header }
-      return signCompact({ iss: url, ...claims } as JWTPayload, protectedHeader as JWTHeaderParameters, signer)
+      return signCompact({ iss: url, ...claims }, protectedHeader as JWTHeaderParameters, signer)
     },
     rotate: async (alg = 'ES256') => {
       keys = [await makeKey(alg)]
