@@ -31,6 +31,16 @@ export function createAddressOf(trustedProxies: readonly string[]): (req: Incomi
   }
 }
 
+/**
+ * Whether somebody on this very machine connected. A proxy on this machine speaks for others, so a listener behind one
+ * never says so, and neither does a request that was forwarded.
+ */
+export const isLoopback = (req: IncomingMessage, behindProxy: boolean): boolean => {
+  if (behindProxy || req.headers['x-forwarded-for'] !== undefined || req.headers.forwarded !== undefined) return false
+  const peer = peerOf(req)
+  return peer === '::1' || peer.startsWith('127.')
+}
+
 /** What is counted together: an IPv4 address, or the /64 that one IPv6 host has to itself. */
 export function addressKey(address: string): string {
   if (!address.includes(':')) return address

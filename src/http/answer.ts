@@ -19,6 +19,8 @@ export interface RequestContext {
   readonly requestId: string
   /** The client's address: the connection's, or what trusted proxies say. */
   readonly address: string
+  /** The connection comes from this very machine, and no proxy stands between. */
+  readonly loopback: boolean
   readonly method: string
   readonly authorization: string | undefined
   readonly dpop: string | undefined

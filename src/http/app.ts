@@ -6,7 +6,15 @@ import { pathsOf, type Route } from './route.js'
  * The express application of one listener: it finds the route, and everything else is `Dispatch`. What is mounted here
  * later (pages, agent tools) gets the same limits and errors by going through it.
  */
-export function createApp({ routes, base, dispatch }: { readonly routes: readonly Route[]; readonly base: string; readonly dispatch: Dispatch }): Express {
+export function createApp({
+  routes,
+  base,
+  dispatch,
+}: {
+  readonly routes: readonly Route[]
+  readonly base: string
+  readonly dispatch: Dispatch
+}): Express {
   const app = express()
   app.disable('x-powered-by')
   app.disable('etag')
@@ -19,7 +27,9 @@ export function createApp({ routes, base, dispatch }: { readonly routes: readonl
   for (const [path, served] of byPath(routes, base)) {
     const pattern = path.replaceAll(/\{(\w+)\}/g, ':$1')
     for (const route of served) {
-      app[route.method === 'GET' ? 'get' : 'post'](pattern, (req: Request, res: Response) => dispatch.serve(route, req, res, paramsOf(req)))
+      app[route.method === 'GET' ? 'get' : 'post'](pattern, (req: Request, res: Response) =>
+        dispatch.serve(route, req, res, paramsOf(req)),
+      )
     }
     const allow = served.flatMap(({ method }) => (method === 'GET' ? ['GET', 'HEAD'] : [method]))
     const style = served.every((route) => route.style === 'oauth') ? 'oauth' : 'problem'
@@ -42,7 +52,8 @@ function byPath(routes: readonly Route[], base: string): ReadonlyMap<string, rea
   for (const route of routes) {
     for (const path of pathsOf(route, base)) {
       const served = found.get(path) ?? []
-      if (served.some(({ method }) => method === route.method)) throw new RangeError(`two routes for ${route.method} ${path}`)
+      if (served.some(({ method }) => method === route.method))
+        throw new RangeError(`two routes for ${route.method} ${path}`)
       found.set(path, [...served, route])
     }
   }

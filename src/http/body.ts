@@ -58,7 +58,9 @@ const JSON_TYPE = 'application/json'
 
 /** Whether the body is of this media type, in UTF-8 and not compressed. */
 function mediaTypeRefusal(req: IncomingMessage, expected: string): HttpRefusal | undefined {
-  const [type = '', ...parameters] = (req.headers['content-type'] ?? '').split(';').map((part) => part.trim().toLowerCase())
+  const [type = '', ...parameters] = (req.headers['content-type'] ?? '')
+    .split(';')
+    .map((part) => part.trim().toLowerCase())
   const charset = parameters.find((parameter) => parameter.startsWith('charset='))
   const isText = charset === undefined || /^charset="?utf-?8"?$/.test(charset)
   const encoding = req.headers['content-encoding'] ?? 'identity'
@@ -132,4 +134,5 @@ function structureFault(text: string): string | undefined {
   return undefined
 }
 
-const nameOf = (literal: string): string => (literal.includes('\\') ? String(JSON.parse(literal)) : literal.slice(1, -1))
+const nameOf = (literal: string): string =>
+  literal.includes('\\') ? String(JSON.parse(literal)) : literal.slice(1, -1)

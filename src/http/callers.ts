@@ -36,7 +36,9 @@ export async function identify(
   if (token === undefined) return refuse(unauthorized(undefined))
   if (deps.tokens.typOf(token) !== undefined) {
     const verified = await deps.tokens.verifyOwnToken(token, 'at+jwt', deps.clock.now())
-    return verified.ok ? ok({ kind: 'holder', credential: verified.value }) : refuse(unauthorized(verified.refusal.reason))
+    return verified.ok
+      ? ok({ kind: 'holder', credential: verified.value })
+      : refuse(unauthorized(verified.refusal.reason))
   }
   const workload = await deps.verifyWorkload(token)
   if (workload.ok) return ok({ kind: 'workload', workload: workload.value })
@@ -63,10 +65,13 @@ export async function identifyPerson(
   const caller = await identify(deps, context, requirement)
   if (!caller.ok) return caller
   if (caller.value.kind !== 'person') return refuse(forbidden('only people may do this'))
-  return hasRole(caller.value.person, roles) ? ok(caller.value.person) : refuse(forbidden(`this needs a role: ${roles.join(' or ')}`))
+  return hasRole(caller.value.person, roles)
+    ? ok(caller.value.person)
+    : refuse(forbidden(`this needs a role: ${roles.join(' or ')}`))
 }
 
-export const hasRole = (person: Person, roles: readonly Role[]): boolean => roles.some((role) => person.roles.includes(role))
+export const hasRole = (person: Person, roles: readonly Role[]): boolean =>
+  roles.some((role) => person.roles.includes(role))
 
 const BEARER = /^Bearer ([A-Za-z0-9\-._~+/]+=*)$/i
 
@@ -78,8 +83,16 @@ const issuerUnavailable = (): Fault => new Fault('issuer_unavailable', "the keys
 /** RFC 6750 §3: without a token, no error code. */
 function unauthorized(reason: string | undefined): HttpAnswer {
   const challenge = reason === undefined ? 'Bearer' : 'Bearer error="invalid_token"'
-  const title = reason === undefined ? 'send a Bearer token: an assertion, or a token of a person' : 'the token is not acceptable here'
-  const answer = problemAnswer({ status: 401, code: 'invalid_token', title, headers: { 'WWW-Authenticate': challenge } })
+  const title =
+    reason === undefined
+      ? 'send a Bearer token: an assertion, or a token of a person'
+      : 'the token is not acceptable here'
+  const answer = problemAnswer({
+    status: 401,
+    code: 'invalid_token',
+    title,
+    headers: { 'WWW-Authenticate': challenge },
+  })
   return { ...answer, unverified: reason ?? 'token_missing' }
 }
 

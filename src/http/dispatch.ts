@@ -1,10 +1,11 @@
 import { randomUUID } from 'node:crypto'
 import type { IncomingMessage, ServerResponse } from 'node:http'
+import type { Clock } from '../runtime/clock.js'
 import type { Log } from '../runtime/log.js'
 import type { Metrics } from '../runtime/metrics.js'
-import type { RateLimit } from '../runtime/rate-limit.js'
+import { createRateLimit, type RateLimit } from '../runtime/rate-limit.js'
 import { monotonicMs } from '../runtime/stopwatch.js'
-import { addressKey } from './address.js'
+import { addressKey, isLoopback } from './address.js'
 import type { HttpAnswer, RequestContext } from './answer.js'
 import { readBody, type BodyLimits } from './body.js'
 import { faultAnswer, refusalAnswer, type ErrorStyle, type HttpRefusal } from './errors.js'
@@ -17,7 +18,9 @@ export interface DispatchDeps {
   readonly log: Log
   readonly metrics: Pick<Metrics, 'request' | 'unverified' | 'limited'>
   readonly addressLimit: RateLimit
+  readonly clock: Clock
   readonly addressOf: (req: IncomingMessage) => string
+  readonly behindProxy: boolean
   readonly body: BodyLimits
   /** The server is about to stop: answers end their connection. */
   readonly isStopping: () => boolean
@@ -25,21 +28,33 @@ export interface DispatchDeps {
 
 export interface Dispatch {
   /** Serves a request by a route. Never rejects. */
-  serve(route: Route, req: IncomingMessage, res: ServerResponse, params: Readonly<Record<string, string>>): Promise<void>
+  serve(
+    route: Route,
+    req: IncomingMessage,
+    res: ServerResponse,
+    params: Readonly<Record<string, string>>,
+  ): Promise<void>
   /** Answers with a refusal of the edge itself. */
   refuse(refusal: HttpRefusal, style: ErrorStyle, req: IncomingMessage, res: ServerResponse): void
 }
 
 /** What one attempt that proves nothing costs, in requests: guessing is slowed down before asking is. */
 const UNVERIFIED_COST = 10
-const NO_PARAMS: Readonly<Record<string, string>> = {}
+/** Refused requests that are logged, each minute: strangers do not fill the log (invariant 14). */
+const LOGGED_REFUSALS = 600
 const NO_BODY = Buffer.alloc(0)
 
 export function createDispatch(deps: DispatchDeps): Dispatch {
   const { log, metrics, addressLimit, addressOf } = deps
+  const refusalLog = createRateLimit({ perMinute: LOGGED_REFUSALS, clock: deps.clock })
   const common = Object.entries(securityHeaders()).flat()
 
-  async function answerOf(route: Route, req: IncomingMessage, params: Readonly<Record<string, string>>, context: RequestContext): Promise<HttpAnswer | undefined> {
+  async function answerOf(
+    route: Route,
+    req: IncomingMessage,
+    params: Readonly<Record<string, string>>,
+    context: RequestContext,
+  ): Promise<HttpAnswer | undefined> {
     const wait = addressLimit.take(addressKey(context.address))
     if (wait !== undefined) {
       metrics.limited('address')
@@ -55,9 +70,14 @@ export function createDispatch(deps: DispatchDeps): Dispatch {
     return route.answer({ message: req, params, search: searchOf(req.url ?? ''), body }, context)
   }
 
-  async function serve(route: Route, req: IncomingMessage, res: ServerResponse, params: Readonly<Record<string, string>>): Promise<void> {
+  async function serve(
+    route: Route,
+    req: IncomingMessage,
+    res: ServerResponse,
+    params: Readonly<Record<string, string>>,
+  ): Promise<void> {
     const start = monotonicMs()
-    const context = contextOf(req, addressOf(req))
+    const context = contextOf(req, addressOf(req), deps.behindProxy)
     let answer: HttpAnswer | undefined
     try {
       answer = await answerOf(route, req, params, context)
@@ -70,10 +90,16 @@ export function createDispatch(deps: DispatchDeps): Dispatch {
       metrics.unverified(answer.unverified)
       addressLimit.charge(addressKey(context.address), UNVERIFIED_COST)
     }
-    finish(route.path, res, answer, context, start)
+    finish(route, res, answer, context, start)
   }
 
-  function finish(route: string, res: ServerResponse, answer: HttpAnswer, context: RequestContext, start: number): void {
+  function finish(
+    { path: route, isFrequent }: Pick<Route, 'path' | 'isFrequent'>,
+    res: ServerResponse,
+    answer: HttpAnswer,
+    context: RequestContext,
+    start: number,
+  ): void {
     try {
       const headers = [...common, 'X-Request-Id', context.requestId]
       if (deps.isStopping()) headers.push('Connection', 'close')
@@ -85,32 +111,41 @@ export function createDispatch(deps: DispatchDeps): Dispatch {
     }
     const ms = monotonicMs() - start
     metrics.request(route, context.method, answer.status, ms / 1000)
-    log.info('request', {
+    const level = levelOf(answer.status, isFrequent)
+    if (level === undefined) return
+    log[level]('request', {
       request_id: context.requestId,
       method: context.method,
       route,
       status: answer.status,
       duration_ms: Math.round(ms * 10) / 10,
       address: context.address,
+      ...(answer.unverified !== undefined && { reason: answer.unverified }),
     })
+  }
+
+  /** `undefined`: enough of these were logged. */
+  function levelOf(status: number, isFrequent: boolean): 'debug' | 'info' | 'warn' | undefined {
+    if (status >= 500) return 'warn'
+    if (status >= 400) return refusalLog.take('refused') === undefined ? 'info' : undefined
+    return isFrequent ? 'debug' : 'info'
   }
 
   return {
     serve,
     refuse(refusal, style, req, res) {
-      const context = contextOf(req, addressOf(req))
+      const context = contextOf(req, addressOf(req), deps.behindProxy)
       const wait = addressLimit.take(addressKey(context.address))
       const told: HttpRefusal = wait === undefined ? refusal : { reason: 'too_fast', retryAfter: wait }
-      finish('none', res, refusalAnswer(told, style), context, monotonicMs())
+      finish(UNROUTED, res, refusalAnswer(told, style), context, monotonicMs())
     },
   }
 }
 
-export const noParams = NO_PARAMS
-
+const UNROUTED = { path: 'none', isFrequent: false } as const
 const METHODS: ReadonlySet<string> = new Set(['GET', 'HEAD', 'POST', 'PUT', 'PATCH', 'DELETE', 'OPTIONS'])
 
-function contextOf(req: IncomingMessage, address: string): RequestContext {
+function contextOf(req: IncomingMessage, address: string, behindProxy: boolean): RequestContext {
   const { headers } = req
   // A method that we do not know is a word of the client's: it becomes no label.
   const method = METHODS.has(req.method ?? '') ? (req.method ?? '') : 'OTHER'
@@ -118,7 +153,15 @@ function contextOf(req: IncomingMessage, address: string): RequestContext {
     const value = headers[name]
     return Array.isArray(value) ? value.join(', ') : value
   }
-  return { requestId: randomUUID(), address, method, authorization: headers.authorization, dpop: header('dpop'), header }
+  return {
+    requestId: randomUUID(),
+    address,
+    loopback: isLoopback(req, behindProxy),
+    method,
+    authorization: headers.authorization,
+    dpop: header('dpop'),
+    header,
+  }
 }
 
 function searchOf(url: string): string {

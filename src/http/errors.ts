@@ -68,7 +68,10 @@ export type HttpRefusal =
   | { readonly reason: 'not_utf8' }
   | { readonly reason: 'malformed_json'; readonly detail: string }
   | { readonly reason: 'malformed_request'; readonly detail: string }
-  | { readonly reason: 'invalid_members'; readonly errors: readonly { readonly at: string; readonly message: string }[] }
+  | {
+      readonly reason: 'invalid_members'
+      readonly errors: readonly { readonly at: string; readonly message: string }[]
+    }
   | { readonly reason: 'too_fast'; readonly retryAfter: number }
 
 interface WireRefusal {
@@ -129,8 +132,11 @@ const RETRY_AFTER_FAULT = 5
 export function faultAnswer(error: unknown, style: ErrorStyle, requestId: string): HttpAnswer {
   const passing = error instanceof Fault && error.code !== 'record_tampered'
   const code: OAuthErrorCode = passing ? 'temporarily_unavailable' : 'server_error'
-  const title = passing ? 'not available at the moment: nothing was issued or changed as far as we know' : 'something is broken here'
+  const title = passing
+    ? 'not available at the moment: nothing was issued or changed as far as we know'
+    : 'something is broken here'
   const retry = passing ? { retryAfter: RETRY_AFTER_FAULT } : {}
-  if (style === 'oauth') return oauthErrorAnswer({ error: code, description: title, members: { request_id: requestId }, ...retry })
+  if (style === 'oauth')
+    return oauthErrorAnswer({ error: code, description: title, members: { request_id: requestId }, ...retry })
   return problemAnswer({ status: passing ? 503 : 500, code, title, members: { request_id: requestId }, ...retry })
 }

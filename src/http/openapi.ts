@@ -45,7 +45,9 @@ function operationOf({ path, style, docs }: Route): Readonly<Record<string, unkn
       },
     },
   }
-  const responses = Object.fromEntries(Object.entries(docs.responses).map(([status, docsOf]) => [status, responseOf(docsOf)]))
+  const responses = Object.fromEntries(
+    Object.entries(docs.responses).map(([status, docsOf]) => [status, responseOf(docsOf)]),
+  )
   return {
     operationId: docs.operationId,
     summary: docs.summary,
@@ -65,12 +67,25 @@ function requestBodyOf({ form, json, jsonOptional }: Route['docs']): Readonly<Re
     const content = { 'application/x-www-form-urlencoded': { schema: requestSchema(form) } }
     return { requestBody: { required: true, content } }
   }
-  if (json) return { requestBody: { required: jsonOptional !== true, content: { 'application/json': { schema: requestSchema(json) } } } }
+  if (json)
+    return {
+      requestBody: {
+        required: jsonOptional !== true,
+        content: { 'application/json': { schema: requestSchema(json) } },
+      },
+    }
   return {}
 }
 
-function responseOf({ description, schema, mediaType = 'application/json' }: ResponseDocs): Readonly<Record<string, unknown>> {
-  if (!schema) return mediaType === 'application/json' ? { description } : { description, content: { [mediaType]: { schema: { type: 'string' } } } }
+function responseOf({
+  description,
+  schema,
+  mediaType = 'application/json',
+}: ResponseDocs): Readonly<Record<string, unknown>> {
+  if (!schema)
+    return mediaType === 'application/json'
+      ? { description }
+      : { description, content: { [mediaType]: { schema: { type: 'string' } } } }
   return { description, content: { [mediaType]: { schema: responseSchema(schema) } } }
 }
 
@@ -78,7 +93,7 @@ const pathParameters = (path: string): readonly unknown[] =>
   [...path.matchAll(/\{(\w+)\}/g)].map(([, name]) => ({ name, in: 'path', required: true, schema: { type: 'string' } }))
 
 const queryParameters = (query: z.ZodObject): readonly unknown[] =>
-  Object.entries(query.shape).map(([name, schema]) => ({
+  Object.entries<z.core.$ZodType>(query.shape).map(([name, schema]) => ({
     name,
     in: 'query',
     required: !z.safeParse(schema, undefined).success,

@@ -12,9 +12,7 @@ export interface Readiness {
   readonly issuers: Readonly<Record<string, IssuerState>>
 }
 
-export interface CheckReadiness {
-  (): Promise<Readiness>
-}
+export type CheckReadiness = () => Promise<Readiness>
 
 export interface ReadinessDeps {
   /** `Stores.ready`. */
@@ -32,7 +30,14 @@ const MAX_SKEW_SECONDS = 5
 const KEEP_MS = 1000
 const STORE_TIMEOUT_MS = 2000
 
-export function createReadiness({ storeReady, keysLoaded, issuers, isStopping, clock, log }: ReadinessDeps): CheckReadiness {
+export function createReadiness({
+  storeReady,
+  keysLoaded,
+  issuers,
+  isStopping,
+  clock,
+  log,
+}: ReadinessDeps): CheckReadiness {
   let held: { readonly at: number; readonly checks: Promise<{ store: Check; clock: Check }> } | undefined
 
   async function askStore(): Promise<{ store: Check; clock: Check }> {

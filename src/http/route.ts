@@ -17,6 +17,8 @@ export interface Route {
   readonly style: ErrorStyle
   readonly docs: RouteDocs
   readonly readsBody: boolean
+  /** Asked for all the time: served requests are logged at `debug` only. */
+  readonly isFrequent: boolean
   /** Parses and answers. Throws for faults only. */
   readonly answer: (raw: RawRequest, context: RequestContext) => Promise<HttpAnswer> | HttpAnswer
 }
@@ -66,6 +68,7 @@ interface Common {
   readonly path: string
   readonly place?: Place
   readonly services?: readonly Service[]
+  readonly isFrequent?: boolean
   readonly operationId: string
   readonly summary: string
   readonly tag: string
@@ -73,7 +76,12 @@ interface Common {
   readonly responses: Readonly<Record<number, ResponseDocs>>
 }
 
-const placed = ({ path, place = 'issuer', services = ['api', 'mtls'] }: Common) => ({ path, place, services })
+const placed = ({ path, place = 'issuer', services = ['api', 'mtls'], isFrequent = false }: Common) => ({
+  path,
+  place,
+  services,
+  isFrequent,
+})
 const documented = ({ operationId, summary, tag, security = [], responses }: Common) => ({
   operationId,
   summary,

@@ -4,16 +4,25 @@
  * express on the same server and shares everything with the others by going through the same `Dispatch`.
  */
 import { readFileSync } from 'node:fs'
-import { createServer, STATUS_CODES, type IncomingMessage, type RequestListener, type Server, type ServerOptions, type ServerResponse } from 'node:http'
+import {
+  createServer,
+  STATUS_CODES,
+  type IncomingMessage,
+  type RequestListener,
+  type Server,
+  type ServerOptions,
+  type ServerResponse,
+} from 'node:http'
 import { createServer as createTlsServer } from 'node:https'
 import type { AddressInfo, Socket } from 'node:net'
 import type { Duplex } from 'node:stream'
+import type { Clock } from '../runtime/clock.js'
 import type { Log } from '../runtime/log.js'
 import type { Metrics } from '../runtime/metrics.js'
 import type { RateLimit } from '../runtime/rate-limit.js'
 import { createAddressOf } from './address.js'
 import { createApp } from './app.js'
-import { createDispatch, noParams, type Dispatch } from './dispatch.js'
+import { createDispatch, type Dispatch } from './dispatch.js'
 import { refusalAnswer, type HttpRefusal } from './errors.js'
 import { pathsOf, type Route, type Service } from './route.js'
 
@@ -24,6 +33,9 @@ export interface ListenerSettings {
   readonly port: number
   readonly serve: readonly Service[]
   readonly tls?: { readonly certFile: string; readonly keyFile: string; readonly clientCaFile?: string }
+  /** Others reach this address through a proxy only. */
+  readonly behindProxy: boolean
+  /** Whose `X-Forwarded-For` is believed. */
   readonly trustedProxies: readonly string[]
 }
 
@@ -33,6 +45,7 @@ export interface EdgeDeps {
   readonly routes: readonly Route[]
   readonly addressLimit: RateLimit
   readonly bodyBytes: number
+  readonly clock: Clock
   readonly log: Log
   readonly metrics: Metrics
   readonly timeouts?: Partial<Timeouts>
@@ -72,7 +85,10 @@ export interface Edge {
 export function createEdge(deps: EdgeDeps): Edge {
   const timeouts = { ...TIMEOUTS, ...deps.timeouts }
   let stopping = false
-  const servers = deps.listen.map((listener) => ({ listener, server: serverFor(listener, deps, timeouts, () => stopping) }))
+  const servers = deps.listen.map((listener) => ({
+    listener,
+    server: serverFor(listener, deps, timeouts, () => stopping),
+  }))
 
   return {
     async start() {
@@ -95,10 +111,19 @@ export function createEdge(deps: EdgeDeps): Edge {
 }
 
 function serverFor(listener: ListenerSettings, deps: EdgeDeps, timeouts: Timeouts, isStopping: () => boolean): Server {
-  const { log, metrics, addressLimit } = deps
+  const { log, metrics, addressLimit, clock } = deps
   const addressOf = createAddressOf(listener.trustedProxies)
   const body = { bytes: deps.bodyBytes, timeoutMs: timeouts.body }
-  const dispatch = createDispatch({ log, metrics, addressLimit, addressOf, body, isStopping })
+  const dispatch = createDispatch({
+    log,
+    metrics,
+    addressLimit,
+    clock,
+    addressOf,
+    body,
+    isStopping,
+    behindProxy: listener.behindProxy,
+  })
   const routes = deps.routes.filter(({ services }) => services.some((service) => listener.serve.includes(service)))
   const options: ServerOptions = {
     maxHeaderSize: MAX_HEADER_BYTES,
@@ -109,7 +134,9 @@ function serverFor(listener: ListenerSettings, deps: EdgeDeps, timeouts: Timeout
     keepAliveTimeout: timeouts.keepAlive,
   }
   const onRequest = listenerOf(routes, basePath(deps.issuer), dispatch)
-  const server = listener.tls ? createTlsServer({ ...options, ...tlsOptions(listener.tls) }, onRequest) : createServer(options, onRequest)
+  const server = listener.tls
+    ? createTlsServer({ ...options, ...tlsOptions(listener.tls) }, onRequest)
+    : createServer(options, onRequest)
   server.on('clientError', onClientError)
   return server
 }
@@ -124,7 +151,7 @@ function listenerOf(routes: readonly Route[], base: string, dispatch: Dispatch):
   if (!hot) return app
   const [target] = pathsOf(hot, base)
   return (req: IncomingMessage, res: ServerResponse) => {
-    if (req.url === target && req.method === 'POST') void dispatch.serve(hot, req, res, noParams)
+    if (req.url === target && req.method === 'POST') void dispatch.serve(hot, req, res, {})
     else app(req, res)
   }
 }

@@ -13,7 +13,11 @@ export interface MetadataFacts {
 }
 
 /** Authorization server metadata (RFC 8414 §2). */
-export function authorizationServerMetadata({ issuer, clientAlgs, detailTypes }: MetadataFacts): Readonly<Record<string, unknown>> {
+export function authorizationServerMetadata({
+  issuer,
+  clientAlgs,
+  detailTypes,
+}: MetadataFacts): Readonly<Record<string, unknown>> {
   return {
     issuer,
     // It only refuses; some clients insist on one (contract §1).

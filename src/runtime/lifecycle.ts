@@ -30,7 +30,8 @@ export function createLifecycle({ parts, log, stopWithinMs }: LifecycleOptions):
     const { signal, release } = deadline(stopWithinMs)
     for (const part of running.splice(0).reverse()) {
       const outcome = await Promise.race([stopPart(part), signal])
-      if (outcome !== 'stopped') log.error('stop_incomplete', { step: part.name, ...(outcome && { error: outcome.error }) })
+      if (outcome !== 'stopped')
+        log.error('stop_incomplete', { step: part.name, ...(outcome && { error: outcome.error }) })
     }
     release()
   }

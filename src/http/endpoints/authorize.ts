@@ -11,5 +11,9 @@ export const authorizeRoute: Route = getRoute({
   tag: 'metadata',
   query: z.looseObject({}),
   responses: {},
-  handle: () => oauthErrorAnswer({ error: 'unsupported_response_type', description: 'nobody signs in here: exchange an assertion at the token endpoint' }),
+  handle: () =>
+    oauthErrorAnswer({
+      error: 'unsupported_response_type',
+      description: 'nobody signs in here: exchange an assertion at the token endpoint',
+    }),
 })

@@ -10,7 +10,13 @@ const readinessSchema = z.object({
   issuers: z.record(z.string(), z.enum(['fresh', 'stale', 'unknown'])),
 })
 
-const common = { place: 'anywhere', services: ['api', 'mtls', 'pki', 'metrics'], tag: 'operating', query: z.looseObject({}) } as const
+const common = {
+  place: 'anywhere',
+  isFrequent: true,
+  services: ['api', 'mtls', 'pki', 'metrics'],
+  tag: 'operating',
+  query: z.looseObject({}),
+} as const
 
 /** `GET /healthz`: this process answers. `GET /readyz`: it can do its work, so send requests here. */
 export const healthRoutes = (checkReadiness: CheckReadiness): readonly Route[] => [

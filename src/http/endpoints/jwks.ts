@@ -20,6 +20,7 @@ const jwkSchema = z.object({
 export const jwksRoute = (ring: Pick<KeyRing, 'jwks'>): Route =>
   getRoute({
     path: '/jwks',
+    isFrequent: true,
     operationId: 'getJwks',
     summary: 'The public keys of what this broker signs (RFC 7517)',
     tag: 'metadata',

@@ -44,7 +44,7 @@ const openidSchema = z.object({
 export function metadataRoutes(facts: MetadataFacts): readonly Route[] {
   const metadata = authorizationServerMetadata(facts)
   const openid = openidConfiguration(facts)
-  const common = { place: 'well-known', tag: 'metadata', query: z.looseObject({}) } as const
+  const common = { place: 'well-known', isFrequent: true, tag: 'metadata', query: z.looseObject({}) } as const
   return [
     getRoute({
       ...common,

@@ -3,10 +3,14 @@ import type { Metrics } from '../../runtime/metrics.js'
 import { getRoute, type Route } from '../route.js'
 
 /** `GET /metrics`, on listeners that serve metrics only. `collect` sets the gauges before they are read. */
-export const metricsRoute = (metrics: Pick<Metrics, 'text' | 'contentType'>, collect: () => Promise<void> | void): Route =>
+export const metricsRoute = (
+  metrics: Pick<Metrics, 'text' | 'contentType'>,
+  collect: () => Promise<void> | void,
+): Route =>
   getRoute({
     path: '/metrics',
     place: 'anywhere',
+    isFrequent: true,
     services: ['metrics'],
     operationId: 'getMetrics',
     summary: 'Metrics in the Prometheus text format',

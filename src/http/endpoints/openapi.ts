@@ -6,7 +6,10 @@ import { getRoute, type Route } from '../route.js'
 const MAX_AGE = 300
 
 /** `GET /openapi.json`: these routes, and itself. */
-export function openapiRoute(facts: { readonly issuer: string; readonly version: string }, routes: readonly Route[]): Route {
+export function openapiRoute(
+  facts: { readonly issuer: string; readonly version: string },
+  routes: readonly Route[],
+): Route {
   const route: Route = getRoute({
     path: '/openapi.json',
     operationId: 'getOpenapi',

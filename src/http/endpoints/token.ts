@@ -4,9 +4,7 @@ import type { HttpAnswer, RequestContext } from '../answer.js'
 import { formRoute, type Route } from '../route.js'
 
 /** The use case of `POST /token`, from the form to the answer. Never throws for a refusal. */
-export interface TokenUseCase {
-  (form: URLSearchParams, context: RequestContext): Promise<HttpAnswer>
-}
+export type TokenUseCase = (form: URLSearchParams, context: RequestContext) => Promise<HttpAnswer>
 
 const text = z.string()
 const repeatable = z.union([text, z.array(text)])
@@ -14,8 +12,12 @@ const repeatable = z.union([text, z.array(text)])
 /** What `oauth/token-request.ts` reads. Other parameters are ignored (RFC 6749 §3.2). */
 const form = z.looseObject({
   grant_type: z.enum(Object.values(GRANT_TYPE)),
-  subject_token: text.optional().describe('The assertion of the workload; or a credential of this broker, for a ticket; or the ticket.'),
-  subject_token_type: z.enum([TOKEN_TYPE.jwt, TOKEN_TYPE.idToken, TOKEN_TYPE.accessToken, TOKEN_TYPE.ticket]).optional(),
+  subject_token: text
+    .optional()
+    .describe('The assertion of the workload; or a credential of this broker, for a ticket; or the ticket.'),
+  subject_token_type: z
+    .enum([TOKEN_TYPE.jwt, TOKEN_TYPE.idToken, TOKEN_TYPE.accessToken, TOKEN_TYPE.ticket])
+    .optional(),
   actor_token: text.optional().describe('With a ticket only: the assertion of the workload that redeems it.'),
   actor_token_type: z.enum([TOKEN_TYPE.jwt, TOKEN_TYPE.idToken]).optional(),
   client_assertion: text.optional(),
@@ -25,7 +27,9 @@ const form = z.looseObject({
   resource: repeatable.optional(),
   scope: text.optional(),
   authorization_details: text.optional().describe('A JSON array (RFC 9396).'),
-  requested_token_type: z.enum([TOKEN_TYPE.accessToken, TOKEN_TYPE.jwt, TOKEN_TYPE.x509Certificate, TOKEN_TYPE.ticket]).optional(),
+  requested_token_type: z
+    .enum([TOKEN_TYPE.accessToken, TOKEN_TYPE.jwt, TOKEN_TYPE.x509Certificate, TOKEN_TYPE.ticket])
+    .optional(),
   csr: text.optional(),
   actor: text.optional().describe('For a ticket: the SPIFFE id of the workload that may redeem it.'),
   grant_id: text.optional(),
@@ -52,6 +56,7 @@ const answer = z.object({
 export const tokenRoute = (token: TokenUseCase): Route =>
   formRoute({
     path: '/token',
+    isFrequent: true,
     operationId: 'exchangeToken',
     summary: 'Exchange an assertion for a credential (RFC 8693), or poll for a deferred one',
     tag: 'exchange',
