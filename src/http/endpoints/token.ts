@@ -1,66 +1,153 @@
 import { z } from 'zod'
-import { CLIENT_ASSERTION_TYPE, GRANT_TYPE, TOKEN_TYPE } from '../../oauth/urns.js'
+import type { Delivery } from '../../exchange/delivery.js'
+import type { Exchange } from '../../exchange/exchange.js'
+import type { Outcome } from '../../exchange/outcome.js'
+import { renderOutcome } from '../../exchange/render-outcome.js'
+import { parseTokenRequest } from '../../oauth/token-request.js'
+import type { Log } from '../../runtime/log.js'
+import type { ExchangeOutcome, Metrics } from '../../runtime/metrics.js'
+import { monotonicMs } from '../../runtime/stopwatch.js'
 import type { HttpAnswer, RequestContext } from '../answer.js'
+import { oauthErrorAnswer, oauthErrorSchema } from '../errors.js'
 import { formRoute, type Route } from '../route.js'
 
-/** The use case of `POST /token`, from the form to the answer. Never throws for a refusal. */
-export type TokenUseCase = (form: URLSearchParams, context: RequestContext) => Promise<HttpAnswer>
+export interface TokenDeps {
+  readonly exchange: Exchange
+  readonly delivery: Pick<Delivery, 'sent' | 'unsent'>
+  readonly metrics: Pick<Metrics, 'exchange'>
+  readonly log: Log
+}
 
-const text = z.string()
-const repeatable = z.union([text, z.array(text)])
-
-/** What `oauth/token-request.ts` reads. Other parameters are ignored (RFC 6749 §3.2). */
-const form = z.looseObject({
-  grant_type: z.enum(Object.values(GRANT_TYPE)),
-  subject_token: text
-    .optional()
-    .describe('The assertion of the workload; or a credential of this broker, for a ticket; or the ticket.'),
-  subject_token_type: z
-    .enum([TOKEN_TYPE.jwt, TOKEN_TYPE.idToken, TOKEN_TYPE.accessToken, TOKEN_TYPE.ticket])
-    .optional(),
-  actor_token: text.optional().describe('With a ticket only: the assertion of the workload that redeems it.'),
-  actor_token_type: z.enum([TOKEN_TYPE.jwt, TOKEN_TYPE.idToken]).optional(),
-  client_assertion: text.optional(),
-  client_assertion_type: z.literal(CLIENT_ASSERTION_TYPE).optional(),
-  client_id: text.optional(),
-  audience: repeatable.optional().describe('The target; exactly one in all of audience and resource.'),
-  resource: repeatable.optional(),
-  scope: text.optional(),
-  authorization_details: text.optional().describe('A JSON array (RFC 9396).'),
-  requested_token_type: z
-    .enum([TOKEN_TYPE.accessToken, TOKEN_TYPE.jwt, TOKEN_TYPE.x509Certificate, TOKEN_TYPE.ticket])
-    .optional(),
-  csr: text.optional(),
-  actor: text.optional().describe('For a ticket: the SPIFFE id of the workload that may redeem it.'),
-  grant_id: text.optional(),
-  task: text.optional().describe('Subdivides this run into several errands.'),
-  lifetime: text.regex(/^\d+$/).optional().describe('Seconds; can only shorten.'),
-  completion_mode: text.optional().describe('A space-separated list; with `deferred` the client is willing to wait.'),
-  purpose: text.optional().describe('Why: shown to approvers. Required to be deferred.'),
-  deferral_code: text.optional().describe('For polling.'),
-})
-
-const answer = z.object({
-  access_token: text,
-  issued_token_type: z.enum([TOKEN_TYPE.accessToken, TOKEN_TYPE.jwt, TOKEN_TYPE.x509Certificate, TOKEN_TYPE.ticket]),
-  token_type: z.enum(['Bearer', 'DPoP', 'N_A']),
-  expires_in: z.int().positive(),
-  scope: text.optional(),
-  authorization_details: z.array(z.looseObject({ type: text })).optional(),
-  grant_id: text.regex(/^gr_[0-9a-f]{34}$/),
-  task_id: text.regex(/^tk_[0-9a-f]{34}$/),
-  lease_seconds: z.int().positive().optional(),
-})
-
-/** `POST /token` (RFC 8693, Deferred Token Response). */
-export const tokenRoute = (token: TokenUseCase): Route =>
-  formRoute({
+/** `POST /token`: token exchange, and polling of a deferred one (RFC 8693, Deferred Token Response). */
+export function tokenRoute(deps: TokenDeps): Route {
+  return formRoute({
     path: '/token',
-    isFrequent: true,
-    operationId: 'exchangeToken',
-    summary: 'Exchange an assertion for a credential (RFC 8693), or poll for a deferred one',
-    tag: 'exchange',
-    form,
-    responses: { 200: { description: 'The credential, or the ticket', schema: answer } },
-    handle: token,
+    operationId: 'token',
+    summary: 'Exchange an assertion for a credential, or poll a deferred request',
+    tag: 'oauth',
+    form: tokenForm,
+    responses: {
+      200: { description: 'A credential or a ticket', schema: tokenAnswer },
+      400: { description: 'Refused, or deferred (`authorization_pending`)', schema: oauthErrorSchema },
+      401: { description: 'The client did not prove itself', schema: oauthErrorSchema },
+      429: { description: 'Too fast', schema: oauthErrorSchema },
+      503: { description: 'Nothing was issued; try again', schema: oauthErrorSchema },
+    },
+    handle: (form, context) => answerToken(deps, form, context),
   })
+}
+
+async function answerToken(deps: TokenDeps, form: URLSearchParams, context: RequestContext): Promise<HttpAnswer> {
+  const start = monotonicMs()
+  const seconds = (): number => (monotonicMs() - start) / 1000
+  // Workloads prove themselves by assertions in the form; whoever sends a header expects it to count.
+  if (context.authorization !== undefined)
+    return oauthErrorAnswer({
+      error: 'invalid_client',
+      description: 'send a client_assertion: no Authorization header is read here',
+    })
+  const parsed = parseTokenRequest(form)
+  if ('fault' in parsed) {
+    deps.metrics.exchange('refused', parsed.fault.error, seconds())
+    return oauthErrorAnswer(parsed.fault)
+  }
+  let outcome: Outcome
+  try {
+    outcome = await deps.exchange(parsed.request)
+  } catch (error) {
+    deps.metrics.exchange('fault', 'fault', seconds())
+    throw error
+  }
+  const { label, reason } = labelsOf(outcome)
+  deps.metrics.exchange(label, reason, seconds())
+  deps.log.info('exchange', { request_id: context.requestId, outcome: label, reason, ...idsOf(outcome) })
+  return { ...renderOutcome(outcome), ...deliveryOf(deps, outcome), ...unverifiedOf(outcome) }
+}
+
+/** What was sent is confirmed; what never left is voided (invariant 9). */
+function deliveryOf({ delivery }: TokenDeps, outcome: Outcome): Pick<HttpAnswer, 'onSent'> {
+  if (outcome.kind !== 'issued') return {}
+  const { credentialId } = outcome
+  return {
+    onSent: (sent) => {
+      if (sent) delivery.sent(credentialId)
+      else delivery.unsent(credentialId)
+    },
+  }
+}
+
+const LABELS: Readonly<Record<Outcome['kind'], ExchangeOutcome>> = {
+  issued: 'issued',
+  ticketed: 'ticket',
+  deferred: 'deferred',
+  pending: 'pending',
+  refused: 'refused',
+}
+
+const labelsOf = (outcome: Outcome): { label: ExchangeOutcome; reason: string } => ({
+  label: LABELS[outcome.kind],
+  reason: outcome.kind === 'refused' ? reasonOf(outcome) : 'none',
+})
+
+/** The inner reason where there is one: it says more than "refused". */
+const reasonOf = ({ refusal }: Extract<Outcome, { kind: 'refused' }>): string =>
+  'because' in refusal ? refusal.because.reason : refusal.reason
+
+function idsOf(outcome: Outcome): { grant_id?: string; task_id?: string; credential_id?: string } {
+  switch (outcome.kind) {
+    case 'issued':
+      return { grant_id: outcome.grantId, task_id: outcome.taskId, credential_id: outcome.credentialId }
+    case 'ticketed':
+      return { grant_id: outcome.grantId, task_id: outcome.taskId }
+    case 'deferred':
+      return { grant_id: outcome.grantId }
+    case 'pending':
+    case 'refused':
+      return {}
+  }
+}
+
+/** Whoever proved nothing is counted as such (invariant 14). */
+function unverifiedOf(outcome: Outcome): Pick<HttpAnswer, 'unverified'> {
+  if (outcome.kind !== 'refused') return {}
+  const { reason } = outcome.refusal
+  const proved = reason !== 'subject_refused' && reason !== 'client_refused' && reason !== 'actor_refused'
+  return proved ? {} : { unverified: reasonOf(outcome) }
+}
+
+const tokenForm = z
+  .looseObject({
+    grant_type: z.string().describe('token-exchange, client_credentials or deferred'),
+    subject_token: z.string().optional(),
+    subject_token_type: z.string().optional(),
+    actor_token: z.string().optional(),
+    actor_token_type: z.string().optional(),
+    client_assertion: z.string().optional(),
+    client_assertion_type: z.string().optional(),
+    client_id: z.string().optional(),
+    audience: z.string().optional(),
+    resource: z.string().optional(),
+    scope: z.string().optional(),
+    authorization_details: z.string().optional().describe('JSON (RFC 9396)'),
+    requested_token_type: z.string().optional(),
+    actor: z.string().optional().describe('for a ticket: the SPIFFE id of who may redeem it'),
+    grant_id: z.string().optional(),
+    task: z.string().optional(),
+    lifetime: z.string().optional().describe('seconds; can only shorten'),
+    completion_mode: z.string().optional(),
+    purpose: z.string().optional().describe('why, up to 500 characters, shown to approvers'),
+    deferral_code: z.string().optional(),
+  })
+  .describe('RFC 8693 §2.1 and Deferred Token Response')
+
+const tokenAnswer = z.object({
+  access_token: z.string(),
+  issued_token_type: z.string(),
+  token_type: z.enum(['Bearer', 'DPoP', 'N_A']),
+  expires_in: z.int(),
+  scope: z.string().optional(),
+  authorization_details: z.array(z.looseObject({ type: z.string() })).optional(),
+  grant_id: z.string(),
+  task_id: z.string(),
+  lease_seconds: z.int().optional(),
+})

@@ -1,0 +1,103 @@
+import { timingSafeEqual } from 'node:crypto'
+import type { IssuanceStore } from '../grants/issuance-store.js'
+import type { Catalogue, ResourceClient } from '../policy/catalogue.js'
+import type { Clock } from '../runtime/clock.js'
+import { sha256Base64url, sha256Hex } from '../runtime/digest.js'
+import { SHARDS, type Shard } from '../runtime/ids.js'
+import { ok, refuse, type Result } from '../runtime/result.js'
+import { ALGORITHMS } from './algorithms.js'
+import { checkClaims } from './check-claims.js'
+import { parseJws } from './jws.js'
+import { parseKeySet, type KeySet } from './key-set.js'
+
+/** How a resource server proves itself: `client_secret_basic` (RFC 6749 §2.3.1) or `private_key_jwt` (RFC 7523 §2.2). */
+export type ResourceServerProof =
+  | { readonly method: 'basic'; readonly id: string; readonly secret: string }
+  | { readonly method: 'assertion'; readonly assertion: string }
+
+export interface ResourceServerRefusal {
+  readonly reason:
+    | 'resource_server_unknown'
+    | 'resource_server_secret_wrong'
+    | 'resource_server_assertion_invalid'
+    | 'resource_server_assertion_used'
+}
+
+export type VerifyResourceServer = (
+  proof: ResourceServerProof,
+) => Promise<Result<ResourceClient, ResourceServerRefusal>>
+
+export interface ResourceServerDeps {
+  readonly catalogue: Catalogue
+  /** What an assertion may name as its `aud`: this broker, or the endpoint that it is sent to. */
+  readonly audiences: readonly string[]
+  readonly clock: Clock
+  readonly store: Pick<IssuanceStore, 'claim'>
+}
+
+/** Seconds: an assertion of a client lives for a few minutes at most. */
+const MAX_AGE = 300
+const LEEWAY = 30
+
+export function createResourceServerVerifier(deps: ResourceServerDeps): VerifyResourceServer {
+  const clients = new Map<string, ResourceClient>()
+  const keySets = new Map<string, KeySet>()
+  for (const { clients: configured } of deps.catalogue.resources.values())
+    for (const client of configured) {
+      clients.set(client.id, client)
+      const keys = client.auth.method === 'private_key_jwt' ? parseKeySet(client.auth.jwks) : undefined
+      if (keys !== undefined) keySets.set(client.id, keys)
+    }
+  return (proof) => {
+    if (proof.method === 'basic') return Promise.resolve(verifySecret(clients.get(proof.id), proof.secret))
+    return verifyAssertion(deps, clients, keySets, proof.assertion)
+  }
+}
+
+function verifySecret(
+  client: ResourceClient | undefined,
+  secret: string,
+): Result<ResourceClient, ResourceServerRefusal> {
+  // An unknown client is compared too, so that the time tells nothing.
+  const expected = client?.auth.method === 'client_secret_basic' ? client.auth.secretSha256 : sha256Hex('')
+  const equal = timingSafeEqual(Buffer.from(sha256Hex(secret), 'hex'), Buffer.from(expected, 'hex'))
+  if (client?.auth.method !== 'client_secret_basic') return refuse({ reason: 'resource_server_unknown' })
+  return equal ? ok(client) : refuse({ reason: 'resource_server_secret_wrong' })
+}
+
+async function verifyAssertion(
+  deps: ResourceServerDeps,
+  clients: ReadonlyMap<string, ResourceClient>,
+  keySets: ReadonlyMap<string, KeySet>,
+  assertion: string,
+): Promise<Result<ResourceClient, ResourceServerRefusal>> {
+  const invalid = refuse({ reason: 'resource_server_assertion_invalid' } as const)
+  const parsed = parseJws(assertion)
+  if (!parsed.ok) return invalid
+  const { claims, alg, kid, signingInput, signature } = parsed.value
+  const { iss, sub } = claims as { readonly iss?: unknown; readonly sub?: unknown }
+  // RFC 7523 §3: both are the client.
+  const id = typeof iss === 'string' && iss === sub ? iss : undefined
+  const client = id === undefined ? undefined : clients.get(id)
+  const keys = id === undefined ? undefined : keySets.get(id)
+  if (client === undefined || keys === undefined) return refuse({ reason: 'resource_server_unknown' })
+  const now = deps.clock.now()
+  const checked = checkClaims(
+    claims,
+    { audiences: deps.audiences, otherAudiences: [], leeway: LEEWAY, maxAge: MAX_AGE },
+    now,
+  )
+  if (!checked.ok || checked.value.jti === undefined || !ALGORITHMS.has(alg)) return invalid
+  const key = keys.find(alg, kid)
+  if (key === undefined || !(await key.verify(signingInput, signature))) return invalid
+  const claim = sha256Base64url(JSON.stringify(['resource server', client.id, checked.value.jti]))
+  const used = await deps.store.claim(
+    shardOfClaim(claim),
+    { key: claim, binding: '', until: checked.value.expiresAt },
+    now,
+  )
+  return used === 'taken' ? refuse({ reason: 'resource_server_assertion_used' }) : ok(client)
+}
+
+/** A resource server has no shard of its own: its claims are spread by their hash. */
+const shardOfClaim = (claim: string): Shard => claim.charCodeAt(0) % SHARDS
