@@ -1,4 +1,4 @@
-import type { CryptoKey, JWK, JWTHeaderParameters } from 'jose'
+import type { CryptoKey, JWK } from 'jose'
 import { exportJWK, generateKeyPair } from 'jose'
 import { ok, refuse } from '../../src/runtime/result.js'
 import type { IssuerKeys } from '../../src/workloads/issuer-keys.js'
@@ -48,7 +48,7 @@ export async function createOfflineIssuer(
       const alg = typeof header['alg'] === 'string' ? header['alg'] : (algorithms[0] ?? 'ES256')
       const content = typeof claims === 'string' ? claims : { iss: url, ...claims }
       const protectedHeader = { alg, typ: 'JWT', kid: `kid-${alg}`, ...header }
-      return signCompact(content, protectedHeader as JWTHeaderParameters, privateKey(alg))
+      return signCompact(content, protectedHeader, privateKey(alg))
     },
   }
 }

@@ -14,7 +14,7 @@ function oracle(pattern: string, value: string): boolean {
     return oracle(pattern.slice(1), value) || (value !== '' && oracle(pattern, value.slice(1)))
   const quoted = pattern.startsWith('\\')
   const char = quoted ? pattern.charAt(1) : pattern.charAt(0)
-  return value !== '' && value.charAt(0) === char && oracle(pattern.slice(quoted ? 2 : 1), value.slice(1))
+  return char !== '' && value.startsWith(char) && oracle(pattern.slice(quoted ? 2 : 1), value.slice(1))
 }
 
 describe('patterns are anchored globs (invariant 11)', () => {
