@@ -23,6 +23,7 @@ export interface Sweeper {
 export interface SweeperDeps extends GrantDeps {
   readonly deadlines: Stores['deadlines']
   readonly log: Log
+  readonly metrics: { swept(kind: Due['kind'], count: number): void }
 }
 
 const BATCH = 100
@@ -81,16 +82,21 @@ async function settle(deps: SweeperDeps, due: Due): Promise<'done' | 'nothing' |
   try {
     switch (due.kind) {
       case 'grant':
-        return await sweepGrant(deps, due.id)
+        return counted(deps, due, await sweepGrant(deps, due.id))
       case 'task':
-        return await sweepTask(deps, due.id)
+        return counted(deps, due, await sweepTask(deps, due.id))
       case 'credential':
-        return await sweepCredential(deps, due.id)
+        return counted(deps, due, await sweepCredential(deps, due.id))
     }
   } catch (error) {
     deps.log.warn('deadline_not_swept', { reason: due.kind, detail: due.id, error })
     return 'failed'
   }
+}
+
+function counted<T>({ metrics }: SweeperDeps, { kind }: Due, outcome: T): T {
+  if (outcome === 'done') metrics.swept(kind, 1)
+  return outcome
 }
 
 async function sweepGrant(deps: SweeperDeps, id: GrantId): Promise<'done' | 'nothing'> {

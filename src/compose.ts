@@ -1,0 +1,393 @@
+import { mkdirSync } from 'node:fs'
+import { join } from 'node:path'
+import type { Settings } from './config/settings.js'
+import { describeEvents } from './evidence/describe-event.js'
+import { createDelivery, type Delivery } from './exchange/delivery.js'
+import { createExchange } from './exchange/exchange.js'
+import type { GrantDeps } from './grants/grant-deps.js'
+import { createGrantSafe } from './grants/grant-safe.js'
+import type { Stores } from './grants/stores.js'
+import { authorizeRoute } from './http/endpoints/authorize.js'
+import { decisionRoutes } from './http/endpoints/decide-grant.js'
+import { evidenceRoute } from './http/endpoints/evidence.js'
+import { grantRoutes } from './http/endpoints/grants.js'
+import { healthRoutes } from './http/endpoints/health.js'
+import { introspectRoute } from './http/endpoints/introspect.js'
+import { jwksRoute } from './http/endpoints/jwks.js'
+import { metadataRoutes } from './http/endpoints/metadata.js'
+import { metricsRoute } from './http/endpoints/metrics.js'
+import { openapiRoute } from './http/endpoints/openapi.js'
+import { revokeRoute } from './http/endpoints/revoke.js'
+import { taskRoutes } from './http/endpoints/tasks.js'
+import { tokenRoute } from './http/endpoints/token.js'
+import { createReadiness } from './http/readiness.js'
+import type { Route } from './http/route.js'
+import { createEdge, type BoundAddress, type Edge } from './http/server.js'
+import { createTokens, type Tokens } from './issuance/jwt.js'
+import { openKeyRing, type KeyRing } from './issuance/key-ring.js'
+import { checkMac, mac } from './issuance/mac.js'
+import { macKey, openMasterKey, readMasterKey, type MasterKey } from './issuance/master-key.js'
+import { createPersonVerifier } from './people/verify-person.js'
+import type { SigningAlg } from './policy/catalogue.js'
+import { createSweeper, type Sweeper } from './revocation/sweeper.js'
+import { boundedFetch } from './runtime/bounded-fetch.js'
+import { systemClock, type Clock } from './runtime/clock.js'
+import { randomIds } from './runtime/ids.js'
+import { createLifecycle, type Lifecycle } from './runtime/lifecycle.js'
+import type { Log } from './runtime/log.js'
+import { measured } from './runtime/measured.js'
+import { createMetrics, type Metrics } from './runtime/metrics.js'
+import { createRateLimit } from './runtime/rate-limit.js'
+import { openEmbeddedStores } from './storage/embedded/open.js'
+import { openRedisStores } from './storage/redis/open.js'
+import { ALGORITHMS } from './workloads/algorithms.js'
+import { createIssuerKeys, type IssuerKeys } from './workloads/issuer-keys.js'
+import { createResourceServerVerifier } from './workloads/verify-resource-server.js'
+import { createWorkloadVerifier } from './workloads/verify-workload.js'
+
+/** A running broker. This file alone picks adapters and wires the parts; each part gets exactly what it needs. */
+export interface Broker {
+  /** Binds its listeners and begins to sweep. */
+  start(): Promise<readonly BoundAddress[]>
+  /** Finishes what is in flight, then closes everything. Never throws. */
+  stop(): Promise<void>
+  readonly keys: KeyRing
+  readonly stores: Stores
+  readonly sweeper: Sweeper
+}
+
+export interface ComposeOptions {
+  readonly log: Log
+  readonly version: string
+  readonly clock?: Clock
+}
+
+const STOP_WITHIN_MS = 15_000
+const REFRESH_EVERY_MS = 30_000
+
+export async function composeBroker(settings: Settings, options: ComposeOptions): Promise<Broker> {
+  const { log, clock = systemClock } = options
+  const metrics = createMetrics()
+  const masterKey = openKeyFile(settings)
+  const stores = await openStores(settings, clock, log, metrics)
+  try {
+    const keys = await openKeys(settings, stores, masterKey, clock, log)
+    const parts = wire(settings, { ...options, clock, log, metrics, stores, keys, masterKey })
+    let bound: readonly BoundAddress[] = []
+    const lifecycle = lifecycleOf(parts, stores, keys, log, async () => {
+      bound = await parts.edge.start()
+    })
+    return {
+      async start() {
+        await lifecycle.start()
+        return bound
+      },
+      stop: () => lifecycle.stop(),
+      keys,
+      stores,
+      sweeper: parts.sweeper,
+    }
+  } catch (error) {
+    await stores.close()
+    throw error
+  }
+}
+
+/** Beside the data by default; never in the store itself (invariant 8). */
+function openKeyFile({ keys, dataDirectory }: Settings): MasterKey {
+  if (keys.encryptionKeyFile !== undefined) return readMasterKey(keys.encryptionKeyFile, { ownerOnly: false })
+  mkdirSync(dataDirectory, { recursive: true, mode: 0o700 })
+  return openMasterKey(join(dataDirectory, 'encryption.key'))
+}
+
+async function openStores({ store }: Settings, clock: Clock, log: Log, metrics: Metrics): Promise<Stores> {
+  const opened =
+    store.kind === 'embedded'
+      ? await openEmbeddedStores({ directory: store.directory, clock })
+      : await openRedisStores({
+          url: store.connectionUrl(),
+          durability: store.durability,
+          replicas: store.replicas,
+          clock,
+          onEvent: (event) => {
+            log.warn(`redis_${event.kind}`, 'reason' in event ? { reason: event.reason } : {})
+          },
+        })
+  const observe = (port: string) => (verb: string, outcome: 'answered' | 'failed', seconds: number) => {
+    metrics.storeCall(port, verb, outcome, seconds)
+  }
+  return {
+    grants: measured(opened.grants, observe('grants')),
+    deferrals: measured(opened.deferrals, observe('deferrals')),
+    issuance: measured(opened.issuance, observe('issuance')),
+    tasks: measured(opened.tasks, observe('tasks')),
+    deadlines: measured(opened.deadlines, observe('deadlines')),
+    evidence: measured(opened.evidence, observe('evidence')),
+    keys: opened.keys,
+    ready: () => opened.ready(),
+    close: () => opened.close(),
+  }
+}
+
+function openKeys(settings: Settings, stores: Stores, masterKey: MasterKey, clock: Clock, log: Log): Promise<KeyRing> {
+  return openKeyRing({
+    store: stores.keys,
+    masterKey,
+    clock,
+    algs: algsOf(settings),
+    rotateEvery: settings.keys.rotateEvery,
+    ids: randomIds,
+    log,
+  })
+}
+
+/** Those that resources are signed for; tickets are always ES256. */
+const algsOf = ({ catalogue, keys }: Settings): readonly SigningAlg[] => [
+  ...new Set<SigningAlg>([
+    'ES256',
+    keys.signingAlg,
+    ...[...catalogue.resources.values()].map((resource) => resource.signingAlg),
+  ]),
+]
+
+interface Given extends ComposeOptions {
+  readonly clock: Clock
+  readonly metrics: Metrics
+  readonly stores: Stores
+  readonly keys: KeyRing
+  readonly masterKey: MasterKey
+}
+
+interface Parts {
+  readonly edge: Edge
+  readonly delivery: Delivery
+  readonly sweeper: Sweeper
+  readonly issuerKeys: IssuerKeys
+}
+
+function wire(settings: Settings, given: Given): Parts {
+  const { clock, log, metrics, stores, keys } = given
+  const { issuer, catalogue, limits } = settings
+  const describe = describeEvents({ ids: randomIds, policyDigest: catalogue.digest })
+  const issuerKeys = openIssuerKeys(settings, clock, log)
+  const tokens = createTokens({ ring: keys, issuer })
+  const recordMac = macKey(given.masterKey)
+  const safe = createGrantSafe(
+    { issuer, mac: (text) => mac(recordMac, text), verifyMac: (text, tag) => checkMac(recordMac, text, tag) },
+    (id) => {
+      log.error('record_tampered', { grant_id: id })
+    },
+  )
+  const delivery = createDelivery({ store: stores.issuance, clock, describe, log })
+  const grants: GrantDeps = {
+    issuer,
+    catalogue,
+    sources: new Map(settings.workloads.map((source) => [source.issuer, source])),
+    limits,
+    clock,
+    ids: randomIds,
+    stores,
+    safe,
+    describe,
+  }
+  const sweeper = createSweeper({ ...grants, deadlines: stores.deadlines, log, metrics })
+  const edge: Edge = createEdge({
+    issuer,
+    listen: settings.listen,
+    routes: routesOf(settings, given, { grants, tokens, delivery, issuerKeys, isStopping: () => edge.isStopping() }),
+    addressLimit: createRateLimit({ perMinute: limits.requestsPerMinute.address, clock }),
+    bodyBytes: limits.bodyBytes,
+    clock,
+    log,
+    metrics,
+  })
+  return { edge, delivery, sweeper, issuerKeys }
+}
+
+function openIssuerKeys(settings: Settings, clock: Clock, log: Log): IssuerKeys {
+  const people = settings.people.filter((source) => source.kind === 'oidc')
+  return createIssuerKeys({
+    fetch: boundedFetch,
+    clock,
+    issuers: [...settings.workloads, ...people],
+    onFetched: (url, { usable, ignored }) => {
+      log.info('issuer_keys_fetched', {
+        issuer: url,
+        count: usable,
+        ...(ignored === 0 ? {} : { detail: `${ignored} keys are unknown or weak: ignored` }),
+      })
+    },
+    onFetchFailed: (url, failure) => {
+      log.warn('issuer_keys_not_fetched', { issuer: url, reason: failure.reason })
+    },
+  })
+}
+
+interface Wired {
+  readonly grants: GrantDeps
+  readonly tokens: Tokens
+  readonly delivery: Delivery
+  readonly issuerKeys: IssuerKeys
+  readonly isStopping: () => boolean
+}
+
+function routesOf(
+  settings: Settings,
+  given: Given,
+  { grants, tokens, delivery, issuerKeys, isStopping }: Wired,
+): readonly Route[] {
+  const { clock, log, metrics, stores, keys } = given
+  const { issuer, catalogue, limits } = settings
+  const people = settings.people.filter((source) => source.kind === 'oidc')
+  const verifyWorkload = createWorkloadVerifier({
+    sources: settings.workloads,
+    trustDomain: settings.trustDomain,
+    ownIssuer: issuer,
+    clock,
+    keys: issuerKeys,
+    peopleAudiences: new Map(people.map((source) => [source.issuer, source.audiences])),
+  })
+  const verifyPerson = createPersonVerifier({
+    sources: settings.people,
+    roles: settings.roles,
+    clock,
+    keys: issuerKeys,
+    ownIssuer: issuer,
+    workloadAudiences: new Map(settings.workloads.map((source) => [source.issuer, source.audiences])),
+  })
+  const workloadLimit = createRateLimit({ perMinute: limits.requestsPerMinute.workload, clock })
+  const exchange = createExchange({
+    issuer,
+    catalogue,
+    limits,
+    clock,
+    ids: randomIds,
+    stores,
+    verifyWorkload,
+    safe: grants.safe,
+    tokens,
+    delivery,
+    describe: grants.describe,
+    admit: (workload) => {
+      const wait = workloadLimit.take(workload.spiffeId)
+      if (wait !== undefined) metrics.limited('workload')
+      return wait
+    },
+  })
+  const callers = { clock, tokens, verifyWorkload, verifyPerson }
+  const verifyResourceServer = createResourceServerVerifier({
+    catalogue,
+    audiences: [issuer, `${issuer}/introspect`, `${issuer}/token`],
+    clock,
+    store: stores.issuance,
+  })
+  const routes = [
+    tokenRoute({ exchange, delivery, metrics, log }),
+    introspectRoute({ clock, tokens, store: stores.issuance, safe: grants.safe, verifyResourceServer }),
+    revokeRoute({ ...grants, deferrals: stores.deferrals, tokens, verifyWorkload }),
+    ...grantRoutes({ ...grants, callers }),
+    ...decisionRoutes({ ...grants, callers }),
+    ...taskRoutes({ ...grants, callers }),
+    evidenceRoute({ evidence: stores.evidence, callers }),
+    jwksRoute(keys),
+    authorizeRoute,
+    ...metadataRoutes({
+      issuer,
+      signingAlgs: algsOf(settings),
+      clientAlgs: [...ALGORITHMS.keys()],
+      detailTypes: [...new Set([...catalogue.resources.values()].flatMap((resource) => [...resource.details.keys()]))],
+    }),
+    ...healthRoutes(readinessOf(settings, given, issuerKeys, isStopping)),
+    metricsRoute(metrics, () => collect(settings, given, issuerKeys)),
+  ]
+  return [...routes, openapiRoute({ issuer, version: given.version }, routes)]
+}
+
+const readinessOf = (
+  settings: Settings,
+  { stores, keys, clock, log }: Given,
+  issuerKeys: IssuerKeys,
+  isStopping: () => boolean,
+) =>
+  createReadiness({
+    storeReady: () => stores.ready(),
+    keysLoaded: () => keys.jwks().keys.length > 0,
+    issuers: () => issuerStates(settings, issuerKeys),
+    isStopping,
+    clock,
+    log,
+  })
+
+/** Seconds after which keys should have been fetched again. */
+const FRESH = 660
+
+function issuerStates(
+  { workloads }: Settings,
+  issuerKeys: IssuerKeys,
+): Readonly<Record<string, 'fresh' | 'stale' | 'unknown'>> {
+  const ages = new Map(issuerKeys.ages().map(({ issuer, seconds }) => [issuer, seconds]))
+  const stateOf = (age: number | undefined) => (age === undefined ? 'unknown' : age <= FRESH ? 'fresh' : 'stale')
+  return Object.fromEntries(workloads.map(({ name, issuer }) => [name, stateOf(ages.get(issuer))]))
+}
+
+/** What is measured when somebody looks. */
+async function collect(
+  { workloads }: Settings,
+  { stores, clock, metrics }: Given,
+  issuerKeys: IssuerKeys,
+): Promise<void> {
+  const { seconds, liveGrants } = await stores.deadlines.lag(clock.now())
+  metrics.sweeperLag(seconds)
+  metrics.liveGrants(liveGrants)
+  const names = new Map(workloads.map(({ name, issuer }) => [issuer, name]))
+  for (const age of issuerKeys.ages()) {
+    const name = names.get(age.issuer)
+    if (name !== undefined) metrics.jwksAge(name, age.seconds)
+  }
+}
+
+/** Stopped in reverse: first the listeners, last the store. */
+function lifecycleOf(parts: Parts, stores: Stores, keys: KeyRing, log: Log, listen: () => Promise<void>): Lifecycle {
+  const refresh = setInterval(() => void parts.issuerKeys.refreshDue(), REFRESH_EVERY_MS)
+  refresh.unref()
+  return createLifecycle({
+    log,
+    stopWithinMs: STOP_WITHIN_MS,
+    parts: [
+      { name: 'store', stop: () => stores.close() },
+      {
+        name: 'key ring',
+        start: () => {
+          keys.start()
+        },
+        stop: () => {
+          keys.stop()
+        },
+      },
+      {
+        name: 'issuer keys',
+        start: () => {
+          void parts.issuerKeys.refreshDue()
+        },
+        stop: () => {
+          clearInterval(refresh)
+        },
+      },
+      {
+        name: 'sweeper',
+        start: () => {
+          parts.sweeper.start()
+        },
+        stop: () => parts.sweeper.stop(),
+      },
+      {
+        name: 'delivery',
+        stop: async () => {
+          await parts.delivery.flush()
+          parts.delivery.stop()
+        },
+      },
+      { name: 'listeners', start: listen, stop: () => parts.edge.stop(STOP_WITHIN_MS - 5000) },
+    ],
+  })
+}
