@@ -13,6 +13,8 @@ const wire = (
 
 /** The one map from inner reasons to what the caller is told (contract §1). No default: a new reason does not compile until it is mapped. */
 export function refusalToWire(refusal: ExchangeRefusal): OAuthError {
+  if (isOutage(refusal))
+    return wire('temporarily_unavailable', "the keys of the assertion's issuer cannot be had", { retryAfter: 5 })
   switch (refusal.reason) {
     case 'subject_refused':
       return wire('invalid_request', 'the subject_token is not acceptable here')
@@ -106,6 +108,10 @@ export function refusalToWire(refusal: ExchangeRefusal): OAuthError {
       return tooMany('too many requests', refusal.retryAfter)
   }
 }
+
+/** Nothing can be said of the assertion: its issuer does not answer. */
+export const isOutage = (refusal: ExchangeRefusal): boolean =>
+  'because' in refusal && refusal.because.reason === 'assertion_issuer_unavailable'
 
 const tooMany = (description: string, retryAfter: number): OAuthError =>
   wire('temporarily_unavailable', description, { retryAfter, status: 429 })

@@ -2,6 +2,7 @@ import { z } from 'zod'
 import type { Delivery } from '../../exchange/delivery.js'
 import type { Exchange } from '../../exchange/exchange.js'
 import type { Outcome } from '../../exchange/outcome.js'
+import { isOutage } from '../../exchange/refusal-to-wire.js'
 import { renderOutcome } from '../../exchange/render-outcome.js'
 import { parseTokenRequest } from '../../oauth/token-request.js'
 import type { Log } from '../../runtime/log.js'
@@ -109,7 +110,7 @@ function idsOf(outcome: Outcome): { grant_id?: string; task_id?: string; credent
 
 /** Whoever proved nothing is counted as such (invariant 14). */
 function unverifiedOf(outcome: Outcome): Pick<HttpAnswer, 'unverified'> {
-  if (outcome.kind !== 'refused') return {}
+  if (outcome.kind !== 'refused' || isOutage(outcome.refusal)) return {}
   const { reason } = outcome.refusal
   const proved = reason !== 'subject_refused' && reason !== 'client_refused' && reason !== 'actor_refused'
   return proved ? {} : { unverified: reasonOf(outcome) }
