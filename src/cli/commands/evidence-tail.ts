@@ -1,0 +1,98 @@
+import type { Command } from 'commander'
+import { Option } from 'commander'
+import { setTimeout as sleep } from 'node:timers/promises'
+import { grantId, seconds, taskId, wholeNumber } from '../arguments.js'
+import { formatTime } from '../../runtime/clock.js'
+import { CommandError } from '../command-error.js'
+import type { Bind, Context } from '../context.js'
+import { readEvents, type EventQuery } from '../events.js'
+import { EXIT } from '../exit-codes.js'
+import { eventRow } from '../show-event.js'
+import { table } from '../text.js'
+import type { EventDocument } from '../wire.js'
+
+interface Options {
+  readonly follow?: boolean
+  readonly lines: number
+  readonly stream?: string
+  readonly grant?: string
+  readonly task?: string
+  readonly workload?: string
+  readonly person?: string
+  readonly since?: number
+}
+
+const POLL_MS = 1000
+const EXAMPLES = `
+Examples:
+  $ errand evidence tail --grant gr_5c…
+  $ errand evidence tail --follow --stream revocation --json`
+
+export const evidenceTail = (parent: Command, bind: Bind): Command =>
+  bind<Options, []>(
+    parent
+      .command('tail')
+      .description('the latest events of the evidence; for auditors')
+      .option('-f, --follow', 'go on, and print what happens')
+      .option('-n, --lines <count>', 'how many of what has happened', wholeNumber, 50)
+      .addOption(
+        new Option('--stream <stream>', 'only this story').choices(['approval', 'issuance', 'use', 'revocation']),
+      )
+      .option('--grant <grant>', 'only of this grant', grantId)
+      .option('--task <task>', 'only of this task', taskId)
+      .option('--workload <spiffe-id>', 'only of this workload')
+      .option('--person <person>', 'only of this person')
+      .option('--since <time>', 'only what is younger than this: 15m, 1d', seconds)
+      .addHelpText('after', EXAMPLES),
+    async (context, options) => {
+      const { events, cursor } = await readToEnd(context, queryOf(options, context), options.lines)
+      print(context, events)
+      if (options.follow === true) await follow(context, queryOf(options, context), cursor)
+      return undefined
+    },
+  )
+
+function queryOf(options: Options, { io }: Context): EventQuery {
+  const { stream, grant, task, workload, person, since } = options
+  const from = since === undefined ? undefined : formatTime(io.clock.now() - since)
+  return { stream, grant_id: grant, task_id: task, workload, person, since: from }
+}
+
+interface Read {
+  readonly events: readonly EventDocument[]
+  readonly cursor: string | undefined
+}
+
+/** All pages there are, from a cursor on; of their events the last `keep`. */
+async function readToEnd({ session }: Context, query: EventQuery, keep = Infinity): Promise<Read> {
+  let events: readonly EventDocument[] = []
+  let cursor = query.cursor
+  for (;;) {
+    const page = await readEvents(session.api(), session.personToken(), { ...query, cursor })
+    events = [...events, ...page.elements]
+    if (events.length > keep) events = events.slice(events.length - keep)
+    cursor = page.next ?? cursor
+    if (page.complete) return { events, cursor }
+  }
+}
+
+async function follow(context: Context, query: EventQuery, from: string | undefined): Promise<never> {
+  let cursor = from
+  for (;;) {
+    await sleep(POLL_MS)
+    try {
+      const read = await readToEnd(context, { ...query, cursor })
+      print(context, read.events)
+      cursor = read.cursor
+    } catch (error) {
+      // A broker that is restarted comes back, and the cursor stays true.
+      if (!(error instanceof CommandError) || error.exitCode !== EXIT.unavailable) throw error
+      context.output.note(error.message)
+    }
+  }
+}
+
+function print({ output }: Context, events: readonly EventDocument[]): void {
+  if (output.json) for (const event of events) output.result(event, () => '')
+  else if (events.length > 0) output.result(undefined, () => table(events.map(eventRow)))
+}
