@@ -14,11 +14,11 @@
  * - `request` refuses in this order: `run_ended` (sealed to a run) · `claim_taken` · `equal_pending` (while that grant is
  *   still pending) · `cooling_down` (now < until) · `too_many_pending`. Only a pending record can meet the last three.
  * - `join`: `claim_taken` before `closed`.
- * - The version of a run changes exactly when a grant sealed to it becomes active (request, revise or record), and when a task of it opens or
- *   ends. A step that does both changes it at least once; how much it grows by is not promised.
+ * - The version of a run changes exactly when a grant sealed to it becomes active (request, revise or record), and when a
+ *   task of it opens or ends. How much it grows by is not promised.
  * - `Found.grants` and `Found.tasks` come in no promised order.
- * - Claims of `record`, `request` and `join` are looked for in the shard; whether `claim` shares a name space with them
- *   is not promised here.
+ * - Claims are one name space for each shard, whichever verb takes them. A claim whose `until` has passed may be forgotten a
+ *   while later.
  * - A cancelled code stays cancelled: cancelling again answers `cancelled` and appends nothing; a redeemed one is `unknown`.
  *   `others` counts codes that are neither redeemed nor cancelled.
  * - The first poll of a code is never too fast. A poll that is too fast is noted too. The deferral of an `open` answer has the
@@ -27,51 +27,72 @@
  * - An entry is due when its time <= now; entries of the same time are handed out in the order of their ids.
  * - `end` checks: `unknown` · `already` · `not_lapsed` (leaseUntil > onlyIfLapsed) · `conflict`. It appends its own events,
  *   then those of the grant's revision.
+ * - A grant that is forgotten is read, listed and found no more, and its codes and credentials are unknown. The records of
+ *   its tasks go then or later.
  * - `list` filters by status, by anchor (the `anchorKey` of the request, `where.anchor` of a created grant), or both.
  */
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals'
+import { Fault } from '../../src/runtime/fault.js'
 import type { Stores } from '../../src/grants/stores.js'
-import type { Clock } from '../../src/runtime/clock.js'
 import { turnableClock } from '../support/clock.js'
 import { anEvent, Workshop } from '../support/store-records.js'
+import type { Context, OpenStores } from './ports/context.js'
+import { describeDeadlines } from './ports/deadlines.js'
+import { describeDeferrals } from './ports/deferrals.js'
+import { describeEvidence } from './ports/evidence.js'
+import { describeGrants } from './ports/grants.js'
+import { describeIssuance } from './ports/issuance.js'
+import { describeKeys } from './ports/keys.js'
+import { describeTasks } from './ports/tasks.js'
 
-export type OpenStores = (clock: Clock) => Promise<Stores>
+export type { OpenStores } from './ports/context.js'
 
 export function describeStores(name: string, open: OpenStores): void {
   describe(name, () => {
     const clock = turnableClock()
-    let stores: Stores
+    const opened: Stores[] = []
+    const openAnother = async () => {
+      const stores = await open(clock)
+      opened.push(stores)
+      return stores
+    }
+    let shared: Stores
     beforeAll(async () => {
-      stores = await open(clock)
+      shared = await openAnother()
     })
     afterAll(async () => {
+      for (const stores of opened) await stores.close()
+    })
+    const context: Context = { stores: () => shared, clock, openAnother }
+
+    describeEvidence(context)
+    describeKeys(context)
+    describeGrants(context)
+    describeDeferrals(context)
+    describeIssuance(context)
+    describeTasks(context)
+    describeDeadlines(context)
+
+    test('it is ready, and says how far its clock is from ours', async () => {
+      expect(await shared.ready()).toEqual({ clockSkewSeconds: expect.any(Number) })
+    })
+
+    test('closed, every verb says that the store is unavailable', async () => {
+      const stores = await open(clock)
       await stores.close()
-    })
-
-    test('it is ready and its clock is ours', async () => {
-      expect(await stores.ready()).toEqual({ clockSkewSeconds: expect.any(Number) })
-    })
-
-    test('evidence: lines of a shard are numbered from 1 without a gap', async () => {
-      await stores.evidence.append([anEvent(3), anEvent(3)])
-      await stores.evidence.append([anEvent(3)])
-      const lines = await stores.evidence.read(3, 0, 10)
-      expect(lines.map(({ seq }) => seq)).toEqual([1, 2, 3])
-    })
-
-    test('a credential that was recorded is live', async () => {
       const shop = new Workshop()
-      const grant = shop.grant()
-      const task = shop.task(grant)
-      const { runVersion } = await stores.grants.find(shop.where)
-      const issuance = shop.creating(grant, task, runVersion)
-      expect(await stores.issuance.record(issuance)).toBe('recorded')
-      expect(await stores.issuance.look(issuance.credential.id, clock.now())).toEqual({
-        credential: issuance.credential,
-        live: true,
-        grant: { ...grant, tasks: 1 },
-        task,
-      })
+      const verbs = [
+        stores.ready(),
+        stores.grants.find(shop.where),
+        stores.grants.request(shop.request(shop.grant())),
+        stores.evidence.append([anEvent(1)]),
+        stores.evidence.heads(),
+        stores.keys.load(),
+      ]
+      for (const answer of await Promise.allSettled(verbs)) {
+        expect(answer).toMatchObject({ status: 'rejected', reason: expect.any(Fault) })
+        expect(answer).toMatchObject({ reason: { code: 'store_unavailable' } })
+      }
     })
   })
 }

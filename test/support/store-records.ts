@@ -1,6 +1,13 @@
 import { encodeEvent } from '../../src/evidence/encode-event.js'
 import type { EncodedEvent, EventDraft, EventType } from '../../src/evidence/event.js'
-import type { Claim, DeferralRecord, GrantRecord, GrantRequest, GrantRevision, Whereabouts } from '../../src/grants/grant-store.js'
+import type {
+  Claim,
+  DeferralRecord,
+  GrantRecord,
+  GrantRequest,
+  GrantRevision,
+  Whereabouts,
+} from '../../src/grants/grant-store.js'
 import type { CredentialRecord, Issuance, TaskRecord } from '../../src/grants/issuance-store.js'
 import { type EpochSeconds, formatTime } from '../../src/runtime/clock.js'
 import { sha256Base64url } from '../../src/runtime/digest.js'
@@ -12,7 +19,11 @@ let counter = 0
 /** A key that no other call gives: `sha256Base64url`, as the ports say. */
 export const uniqueKey = (hint = 'key'): string => sha256Base64url(`${hint} ${(counter += 1)} ${randomIds.ticketId(0)}`)
 
-export function anEvent(shard: Shard, type: EventType = 'grant.requested', data: Record<string, unknown> = {}): EncodedEvent {
+export function anEvent(
+  shard: Shard,
+  type: EventType = 'grant.requested',
+  data: Record<string, unknown> = {},
+): EncodedEvent {
   const draft: EventDraft = {
     v: 1,
     id: randomIds.eventId(shard),
@@ -143,7 +154,11 @@ export class Workshop {
 
   /** Opens the task under a grant that exists. */
   opening(grant: GrantRecord, task: TaskRecord, runVersion: number, changes: Partial<Issuance> = {}): Issuance {
-    return this.#issuance(task, { grant: { id: grant.id, version: grant.version }, task: { open: task, runVersion }, ...changes })
+    return this.#issuance(task, {
+      grant: { id: grant.id, version: grant.version },
+      task: { open: task, runVersion },
+      ...changes,
+    })
   }
 
   /** Opens the task under a grant that is made by this very step. */

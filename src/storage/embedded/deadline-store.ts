@@ -37,7 +37,10 @@ export class EmbeddedDeadlineStore implements DeadlineStore {
 
   lag(now: EpochSeconds): Promise<{ readonly seconds: number; readonly liveGrants: number }> {
     return this.database.look(() => {
-      const oldest = Array.from({ length: SHARDS }, (_, shard) => [...dueEntries(this.tables, shard, now, 1)][0]?.at ?? now)
+      const oldest = Array.from(
+        { length: SHARDS },
+        (_, shard) => [...dueEntries(this.tables, shard, now, 1)][0]?.at ?? now,
+      )
       return { seconds: now - Math.min(...oldest), liveGrants: this.tables.counters.get('live') ?? 0 }
     })
   }

@@ -11,7 +11,12 @@ export const dueKey = (id: string, at: EpochSeconds): string =>
  * Moves the deadline of a record: `from` is what the record said so far, `to` what it says from now on (undefined: none).
  * An entry that was handed out stands at another time, which is given up.
  */
-export function moveDeadline(tables: Tables, id: string, from: EpochSeconds | undefined, to: EpochSeconds | undefined): void {
+export function moveDeadline(
+  tables: Tables,
+  id: string,
+  from: EpochSeconds | undefined,
+  to: EpochSeconds | undefined,
+): void {
   const { due, handedOut } = tables
   const until = handedOut.get(idKey(id))
   if (until !== undefined) handedOut.remove(idKey(id))

@@ -13,7 +13,12 @@ export function keepDeferral(tables: Tables, record: DeferralRecord): void {
 }
 
 /** The entry, for its holder only. */
-export function heldDeferral({ deferrals }: Tables, shard: Shard, hash: string, holder: string): DeferralEntry | undefined {
+export function heldDeferral(
+  { deferrals }: Tables,
+  shard: Shard,
+  hash: string,
+  holder: string,
+): DeferralEntry | undefined {
   const entry = deferrals.get(inShard(shard, hash))
   return entry?.record.holder === holder ? entry : undefined
 }
@@ -23,7 +28,12 @@ export const isOpenFor = ({ deferrals }: Tables, grant: GrantId, hash: string): 
   return entry?.state === 'open' && entry.record.grantId === grant
 }
 
-export function settleDeferral({ deferrals }: Tables, grant: GrantId, hash: string, state: 'redeemed' | 'cancelled'): void {
+export function settleDeferral(
+  { deferrals }: Tables,
+  grant: GrantId,
+  hash: string,
+  state: 'redeemed' | 'cancelled',
+): void {
   const entry = deferrals.get(besideId(grant, hash))
   if (entry) deferrals.put(besideId(grant, hash), { ...entry, state })
 }
@@ -31,7 +41,9 @@ export function settleDeferral({ deferrals }: Tables, grant: GrantId, hash: stri
 /** Keys in `deferrals` of all codes of a grant. */
 export function deferralKeys({ deferralsOfGrant }: Tables, grant: GrantId): string[] {
   const prefix = idKey(grant)
-  return [...deferralsOfGrant.scan(beginningWith(prefix))].map(({ key }) => prefix.slice(0, 1) + key.slice(prefix.length))
+  return [...deferralsOfGrant.scan(beginningWith(prefix))].map(
+    ({ key }) => prefix.slice(0, 1) + key.slice(prefix.length),
+  )
 }
 
 export const openDeferrals = (tables: Tables, grant: GrantId): number =>

@@ -48,11 +48,9 @@ export function lockDirectory(directory: string, clock: Clock): DirectoryLock {
   timer.unref()
   const release = () => {
     clearInterval(timer)
-    process.off('exit', release)
     const holder = readHolder(path)
     if (holder !== 'gone' && holder?.nonce === nonce) rmSync(path, { force: true })
   }
-  process.once('exit', release)
   return { release }
 }
 
@@ -143,4 +141,5 @@ function startOf(pid: number): string {
   }
 }
 
-const hasCode = (error: unknown, code: string): boolean => error instanceof Error && 'code' in error && error.code === code
+const hasCode = (error: unknown, code: string): boolean =>
+  error instanceof Error && 'code' in error && error.code === code

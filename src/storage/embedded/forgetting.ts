@@ -11,7 +11,12 @@ export const KEPT_AFTER_EXPIRY = 86_400
 const BATCH = 500
 
 /** What is not needed after `at` goes some time later; its record says then whether it may. */
-export function forgetLater({ forgettable }: Tables, at: EpochSeconds, table: Pick<Table<never>, 'letter'>, key: string): void {
+export function forgetLater(
+  { forgettable }: Tables,
+  at: EpochSeconds,
+  table: Pick<Table<never>, 'letter'>,
+  key: string,
+): void {
   forgettable.put(numberKey(at) + table.letter + key, true)
 }
 

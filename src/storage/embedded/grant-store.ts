@@ -109,7 +109,11 @@ function requestGrant(tables: Tables, request: GrantRequest): GrantRequested {
   if (obstacle) return obstacle
   for (const claim of claims) take(tables, shard, claim)
   const fresh = { ...record, tasks: 0 }
-  keepGrant(tables, undefined, joinKey === undefined ? { record: fresh, anchorKey } : { record: fresh, anchorKey, joinKey })
+  keepGrant(
+    tables,
+    undefined,
+    joinKey === undefined ? { record: fresh, anchorKey } : { record: fresh, anchorKey, joinKey },
+  )
   if (deferral) keepDeferral(tables, deferral)
   appendEvents(tables, request.events)
   return { kind: 'requested' }
@@ -159,7 +163,11 @@ const statusAt = ({ byAnchor }: Tables, { shard, key }: { shard: Shard; key: str
   byAnchor.get(anchorPrefix(shard, key) + id)
 
 /** Ids in the order of their bytes, which nothing changes: so each grant is met once. */
-function* idKeys(tables: Tables, { status, anchor }: Parameters<GrantStore['list']>[0], after: string | undefined): Generator<string> {
+function* idKeys(
+  tables: Tables,
+  { status, anchor }: Parameters<GrantStore['list']>[0],
+  after: string | undefined,
+): Generator<string> {
   const prefix = anchor ? anchorPrefix(anchor.shard, anchor.key) : status === undefined ? '' : statusPrefix(status)
   const table = anchor ? tables.byAnchor : status === undefined ? tables.grants : tables.byStatus
   const { start, end } = beginningWith(prefix)

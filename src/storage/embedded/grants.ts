@@ -26,7 +26,8 @@ export const anchorPrefix = (shard: Shard, anchorKey: string): string => `${inSh
 
 const NO_RUN: RunEntry = { version: 0, ended: false, grants: [] }
 
-export const runEntry = ({ runs }: Tables, shard: Shard, run: string): RunEntry => runs.get(inShard(shard, run)) ?? NO_RUN
+export const runEntry = ({ runs }: Tables, shard: Shard, run: string): RunEntry =>
+  runs.get(inShard(shard, run)) ?? NO_RUN
 
 export function changeRun(tables: Tables, shard: Shard, run: string, change: Partial<RunEntry> = {}): void {
   const entry = runEntry(tables, shard, run)
@@ -47,7 +48,11 @@ export function keepGrant(tables: Tables, before: GrantEntry | undefined, after:
   changeActive(tables, before?.record.status === 'active', after.record)
 }
 
-function changePending(tables: Tables, before: GrantEntry | undefined, { record, anchorKey, joinKey }: GrantEntry): void {
+function changePending(
+  tables: Tables,
+  before: GrantEntry | undefined,
+  { record, anchorKey, joinKey }: GrantEntry,
+): void {
   const [was, is] = [before?.record.status === 'pending', record.status === 'pending']
   if (was === is) return
   add(tables.pendingCounts, besideId(record.id, anchorKey), is ? 1 : -1)
@@ -107,7 +112,11 @@ export function revise(tables: Tables, before: GrantEntry, revision: GrantRevisi
   appendEvents(tables, events)
 }
 
-function keepCoolDown(tables: Tables, shard: Shard, { joinKey, until }: { joinKey: string; until: EpochSeconds }): void {
+function keepCoolDown(
+  tables: Tables,
+  shard: Shard,
+  { joinKey, until }: { joinKey: string; until: EpochSeconds },
+): void {
   const key = inShard(shard, joinKey)
   tables.coolDowns.put(key, until)
   forgetLater(tables, until, tables.coolDowns, key)

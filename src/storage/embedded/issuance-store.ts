@@ -100,7 +100,9 @@ function refusalOfTask(tables: Tables, { where, grant, task }: Issuance): Record
   }
   if (runEntry(tables, where.shard, where.run).version !== task.runVersion) return 'conflict'
   const { maxTasks, tasks } =
-    'create' in grant ? { ...grant.create, tasks: 0 } : tables.grants.get(idKey(grant.id))?.record ?? { maxTasks: 0, tasks: 0 }
+    'create' in grant
+      ? { ...grant.create, tasks: 0 }
+      : (tables.grants.get(idKey(grant.id))?.record ?? { maxTasks: 0, tasks: 0 })
   return tasks >= maxTasks ? 'over_tasks' : undefined
 }
 
@@ -140,7 +142,8 @@ function keepGrantAndTask(tables: Tables, { where, grant, task, leaseUntil }: Is
     const entry = tables.grants.get(idKey(grant.id))
     if (entry) tables.grants.put(idKey(grant.id), withOneMoreTask(entry))
   }
-  if ('open' in task) openTask(tables, { ...task.open, leaseUntil: Math.max(task.open.leaseUntil, leaseUntil) }, where.shard)
+  if ('open' in task)
+    openTask(tables, { ...task.open, leaseUntil: Math.max(task.open.leaseUntil, leaseUntil) }, where.shard)
   else keepLease(tables, task.renew, leaseUntil)
 }
 

@@ -24,10 +24,14 @@ export function numberKey(value: number): string {
   return bytes.toString('latin1')
 }
 
-export const numberOf = (key: string, at: number): number => Buffer.from(key.slice(at, at + 6), 'latin1').readUIntBE(0, 6)
+export const numberOf = (key: string, at: number): number =>
+  Buffer.from(key.slice(at, at + 6), 'latin1').readUIntBE(0, 6)
 
 /** All keys that begin so. */
-export const beginningWith = (prefix: string): { start: string; end: string } => ({ start: prefix, end: `${prefix}\u00ff\u00ff\u00ff\u00ff` })
+export const beginningWith = (prefix: string): { start: string; end: string } => ({
+  start: prefix,
+  end: `${prefix}\u00ff\u00ff\u00ff\u00ff`,
+})
 
 /** The id whose bytes stand here. */
 export const hexAt = (key: string, at: number): string => Buffer.from(key.slice(at, at + 17), 'latin1').toString('hex')

@@ -27,7 +27,11 @@ export interface EmbeddedOptions {
 /**
  * @throws Fault `store_unavailable` when another broker has the directory, or when it cannot be read or written
  */
-export async function openEmbeddedStores({ directory, clock, limits = DEFAULT_LIMITS }: EmbeddedOptions): Promise<Stores> {
+export async function openEmbeddedStores({
+  directory,
+  clock,
+  limits = DEFAULT_LIMITS,
+}: EmbeddedOptions): Promise<Stores> {
   const { database, lock } = await openLocked(directory, clock, limits)
   const tables = tablesOf(database)
   return {
