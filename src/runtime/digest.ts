@@ -1,10 +1,10 @@
-import { createHash, timingSafeEqual } from 'node:crypto'
+import { createHash, hash, timingSafeEqual } from 'node:crypto'
 
 /** SHA-256 as lowercase hex. */
-export const sha256Hex = (text: string | Uint8Array): string => createHash('sha256').update(text).digest('hex')
+export const sha256Hex = (text: string | Uint8Array): string => hash('sha256', text, 'hex')
 
 /** SHA-256, base64url without padding: 43 characters. The form of record keys and of hashed codes. */
-export const sha256Base64url = (text: string | Uint8Array): string => createHash('sha256').update(text).digest('base64url')
+export const sha256Base64url = (text: string | Uint8Array): string => hash('sha256', text, 'base64url')
 
 /** Compares two secrets (or their encodings) in time that depends on their lengths alone. */
 export function equalSecrets(a: string, b: string): boolean {

@@ -1,12 +1,13 @@
 import type { Clock } from '../runtime/clock.js'
 import { sha256Base64url } from '../runtime/digest.js'
+import type { Shard } from '../runtime/ids.js'
 import { shardOfWorkload } from '../runtime/ids.js'
 import type { Result } from '../runtime/result.js'
 import { ok, refuse } from '../runtime/result.js'
 import type { CheckedClaims, ClaimRules, ClaimsRefusal } from './check-claims.js'
 import { checkClaims } from './check-claims.js'
 import type { Claims } from './claims.js'
-import { pick, pickText } from './claims.js'
+import { claimText, pick, pickText } from './claims.js'
 import type { Conditions } from './conditions.js'
 import { compileConditions } from './conditions.js'
 import type { IssuerKeys } from './issuer-keys.js'
@@ -14,7 +15,9 @@ import type { ParsedJws } from './jws.js'
 import { parseJws } from './jws.js'
 import type { Preset } from './presets/preset.js'
 import { PRESETS } from './presets.js'
-import type { WorkloadSource } from './source.js'
+import type { ClaimMapping, WorkloadSource } from './source.js'
+import type { SignatureMemory } from './signature-memory.js'
+import { createSignatureMemory } from './signature-memory.js'
 import { spiffeId, spiffePrefix, spiffePrefixFits } from './spiffe-id.js'
 import type { PresentedAssertion, Workload } from './workload.js'
 
@@ -76,12 +79,13 @@ export function createWorkloadVerifier(deps: WorkloadVerifierDeps): VerifyWorklo
     if (typeof iss !== 'string') return refuse({ reason: 'assertion_malformed', detail: 'iss is not a text' })
     const compiled = sources.get(iss)
     if (compiled === undefined) return refuse({ reason: 'assertion_issuer_unknown', issuer: iss.slice(0, 200) })
-    return verifyFrom(compiled, jws, deps)
+    return verifyFrom(compiled, assertion, jws, deps)
   }
 }
 
 async function verifyFrom(
   compiled: CompiledSource,
+  assertion: string,
   jws: ParsedJws,
   { keys, clock }: WorkloadVerifierDeps,
 ): Promise<Result<Workload, AssertionRefusal>> {
@@ -93,8 +97,9 @@ async function verifyFrom(
   if (!checked.ok) return refuse(claimsRefusal(issuer, checked.refusal))
   const key = await keys.find(source, jws.alg, jws.kid)
   if (!key.ok) return refuse({ reason: `assertion_${key.refusal}`, issuer })
-  if (!(await key.value.verify(jws.signingInput, jws.signature)))
-    return refuse({ reason: 'assertion_signature_invalid', issuer })
+  const { signatures } = compiled
+  const isSigned = signatures?.verify(key.value, assertion, jws) ?? key.value.verify(jws.signingInput, jws.signature)
+  if (!(await isSigned)) return refuse({ reason: 'assertion_signature_invalid', issuer })
   return toWorkload(compiled, jws, checked.value)
 }
 
@@ -104,6 +109,9 @@ interface CompiledSource {
   readonly rules: ClaimRules
   readonly require: Conditions
   readonly spiffePrefix: string
+  readonly shardOf: (anchor: string) => Shard
+  /** Where assertions are shown more than once. */
+  readonly signatures?: SignatureMemory
 }
 
 function compileSource(source: WorkloadSource, deps: WorkloadVerifierDeps): CompiledSource {
@@ -111,6 +119,9 @@ function compileSource(source: WorkloadSource, deps: WorkloadVerifierDeps): Comp
   if (preset === undefined) throw new Error(`the workload source ${source.name} has an unknown preset`)
   const require = compileConditions(source.require)
   if (!require.ok) throw new Error(`the workload source ${source.name} requires what is no pattern`)
+  const { anchor, sealed, delegate } = source.mapping
+  if (![anchor, ...sealed, ...delegate].every(isAssignable))
+    throw new Error(`the workload source ${source.name} takes __proto__ for a claim`)
   if (!spiffePrefixFits(deps.trustDomain, source.name))
     throw new Error(`the trust domain and the name of the workload source ${source.name} are too long together`)
   return {
@@ -124,6 +135,26 @@ function compileSource(source: WorkloadSource, deps: WorkloadVerifierDeps): Comp
     },
     require: require.value,
     spiffePrefix: spiffePrefix(deps.trustDomain, source.name),
+    shardOf: rememberShards(source.name),
+    ...(source.reuse === 'once' ? {} : { signatures: createSignatureMemory() }),
+  }
+}
+
+/** What an object cannot hold as a member of its own by assignment. */
+const isAssignable = (claim: string): boolean => claim !== '__proto__'
+
+const MAX_SHARDS = 1024
+
+/** The same few workloads come again and again. */
+function rememberShards(source: string): (anchor: string) => Shard {
+  const shards = new Map<string, Shard>()
+  return (anchor) => {
+    const known = shards.get(anchor)
+    if (known !== undefined) return known
+    const shard = shardOfWorkload(source, anchor)
+    if (shards.size >= MAX_SHARDS) shards.clear()
+    shards.set(anchor, shard)
+    return shard
   }
 }
 
@@ -145,88 +176,95 @@ function claimsRefusal(issuer: string, refusal: ClaimsRefusal): AssertionRefusal
 
 /** From here on the claims are the issuer's own words. */
 function toWorkload(
-  { source, preset, require, spiffePrefix: prefix }: CompiledSource,
+  compiled: CompiledSource,
   jws: ParsedJws,
   checked: CheckedClaims,
 ): Result<Workload, AssertionRefusal> {
+  const { source, preset } = compiled
   const { claims } = jws
   const { issuer, mapping } = source
-  const unmet = require.unmet(claims)
-  if (unmet !== undefined) {
-    const reason = unmet.missing ? 'assertion_claim_missing' : 'assertion_claim_not_accepted'
-    return refuse({ reason, issuer, claim: unmet.claim })
-  }
-  const anchor = readIds(claims, [mapping.anchor])
-  if (!anchor.ok) return refuse({ ...anchor.refusal, issuer })
-  const sealed = readIds(claims, mapping.sealed)
-  if (!sealed.ok) return refuse({ ...sealed.refusal, issuer })
-  const stated = readStated(claims, [...mapping.segments, ...mapping.delegate])
-  if (!stated.ok) return refuse({ ...stated.refusal, issuer })
-  const anchorValue = anchor.value[mapping.anchor] ?? ''
+  const unmet = compiled.require.unmet(claims)
+  if (unmet !== undefined) return refuseClaim(issuer, unmet.claim, unmet.missing)
+  const read = readMapped(claims, mapping)
+  if (!read.ok) return refuseClaim(issuer, read.refusal.claim, read.refusal.missing)
+  const { anchor, sealed, segments, delegateClaims } = read.value
   const startedBy = readStarter(claims, mapping.startedBy, preset)
   const reference = preset.referenceTo(claims, issuer)
   return ok({
     source: source.name,
     issuer,
     subject: checked.subject,
-    spiffeId: spiffeId(prefix, [anchorValue, ...mapping.segments.map((claim) => stated.value.get(claim))]),
-    anchor: { claim: mapping.anchor, value: anchorValue },
-    sealed: sealed.value,
+    spiffeId: spiffeId(compiled.spiffePrefix, [anchor, ...segments]),
+    anchor: { claim: mapping.anchor, value: anchor },
+    sealed,
     ...(startedBy === undefined ? {} : { startedBy }),
     claims,
-    delegateClaims: delegateClaims(anchor.value, mapping.delegate, stated.value),
+    delegateClaims,
     description: preset.describe(claims),
     ...(reference === undefined ? {} : { reference }),
     owner: source.owner,
-    shard: shardOfWorkload(source.name, anchorValue),
+    shard: compiled.shardOf(anchor),
     assertion: present(source, jws, checked),
   })
 }
 
-type ClaimRefusal = {
-  readonly reason: 'assertion_claim_missing' | 'assertion_claim_not_accepted'
+const refuseClaim = (issuer: string, claim: string, missing: boolean): Result<never, AssertionRefusal> =>
+  refuse({ reason: missing ? 'assertion_claim_missing' : 'assertion_claim_not_accepted', issuer, claim })
+
+interface MappedClaims {
+  readonly anchor: string
+  readonly sealed: Readonly<Record<string, string>>
+  readonly segments: readonly (string | undefined)[]
+  readonly delegateClaims: Readonly<Record<string, string>>
+}
+
+interface UnreadableClaim {
   readonly claim: string
+  readonly missing: boolean
+}
+
+function readMapped(claims: Claims, mapping: ClaimMapping): Result<MappedClaims, UnreadableClaim> {
+  const anchor = readId(claims, mapping.anchor)
+  if (!anchor.ok) return anchor
+  const sealed: Record<string, string> = {}
+  for (const claim of mapping.sealed) {
+    const id = readId(claims, claim)
+    if (!id.ok) return id
+    sealed[claim] = id.value
+  }
+  const segments: (string | undefined)[] = []
+  for (const claim of mapping.segments) {
+    const stated = readStated(claims, claim)
+    if (!stated.ok) return stated
+    segments.push(stated.value)
+  }
+  const delegateClaims: Record<string, string> = { [mapping.anchor]: anchor.value }
+  for (const claim of mapping.delegate) {
+    const stated = readStated(claims, claim)
+    if (!stated.ok) return stated
+    if (stated.value !== undefined) delegateClaims[claim] = stated.value
+  }
+  return ok({ anchor: anchor.value, sealed, segments, delegateClaims })
 }
 
 /** Longer values would not fit where delegates, digests and store records carry them. */
 const MAX_STATED = 1024
 
-/** Claims that must be there, and say something. */
-function readIds(claims: Claims, names: readonly string[]): Result<Readonly<Record<string, string>>, ClaimRefusal> {
-  const read: [string, string][] = []
-  for (const claim of names) {
-    if (pick(claims, claim) === undefined) return refuse({ reason: 'assertion_claim_missing', claim })
-    const text = pickText(claims, claim)
-    if (text === undefined || text === '' || text.length > MAX_STATED)
-      return refuse({ reason: 'assertion_claim_not_accepted', claim })
-    read.push([claim, text])
-  }
-  return ok(Object.fromEntries(read))
+/** A claim that must be there, and say something. */
+function readId(claims: Claims, claim: string): Result<string, UnreadableClaim> {
+  const value = pick(claims, claim)
+  const text = claimText(value)
+  if (text === undefined || text === '' || text.length > MAX_STATED)
+    return refuse({ claim, missing: value === undefined })
+  return ok(text)
 }
 
-/** Claims that may be absent (a job without an environment), but not unreadable: leaving one out would widen the delegate. */
-function readStated(claims: Claims, names: readonly string[]): Result<ReadonlyMap<string, string>, ClaimRefusal> {
-  const read = new Map<string, string>()
-  for (const claim of names) {
-    const value = pick(claims, claim)
-    if (value === undefined || value === null) continue
-    const text = pickText(claims, claim)
-    if (text === undefined || text.length > MAX_STATED) return refuse({ reason: 'assertion_claim_not_accepted', claim })
-    read.set(claim, text)
-  }
-  return ok(read)
-}
-
-function delegateClaims(
-  anchor: Readonly<Record<string, string>>,
-  names: readonly string[],
-  stated: ReadonlyMap<string, string>,
-): Readonly<Record<string, string>> {
-  const entries = names.flatMap((claim) => {
-    const text = stated.get(claim)
-    return text === undefined ? [] : [[claim, text] as const]
-  })
-  return { ...anchor, ...Object.fromEntries(entries) }
+/** A claim that may be absent (a job without an environment), but not unreadable: leaving it out would widen the delegate. */
+function readStated(claims: Claims, claim: string): Result<string | undefined, UnreadableClaim> {
+  const value = pick(claims, claim)
+  if (value === undefined || value === null) return ok(undefined)
+  const text = claimText(value)
+  return text === undefined || text.length > MAX_STATED ? refuse({ claim, missing: false }) : ok(text)
 }
 
 function readStarter(claims: Claims, claim: string | undefined, preset: Preset): Workload['startedBy'] {
