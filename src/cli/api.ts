@@ -166,7 +166,9 @@ function faultsOf(body: unknown): readonly string[] {
   if (!Array.isArray(errors)) return []
   return errors
     .filter(isJson)
-    .map(({ at, message }) => shown(`${typeof at === 'string' ? at : ''} ${typeof message === 'string' ? message : ''}`))
+    .map(({ at, message }) =>
+      shown(`${typeof at === 'string' ? at : ''} ${typeof message === 'string' ? message : ''}`),
+    )
 }
 
 function exitCodeOf(status: number): ExitCode {

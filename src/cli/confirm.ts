@@ -9,7 +9,11 @@ import type { Io } from './io.js'
  */
 export async function confirm(io: Pick<Io, 'stdin' | 'stderr'>, question: string): Promise<void> {
   if (io.stdin.isTTY !== true)
-    throw new CommandError(EXIT.usage, 'there is no terminal to ask at', 'add --yes when you know what it is, best with --digest')
+    throw new CommandError(
+      EXIT.usage,
+      'there is no terminal to ask at',
+      'add --yes when you know what it is, best with --digest',
+    )
   io.stderr.write(`${question} [y/N] `)
   const lines = createInterface({ input: io.stdin })
   try {

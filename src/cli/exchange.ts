@@ -127,7 +127,8 @@ function nextInterval({ status, body, retryAfter }: ApiAnswer, interval: number)
 function finalRefusal(answer: ApiAnswer): CommandError {
   const refusal = refusalOf(answer)
   if (refusal.code !== 'invalid_request' && refusal.code !== 'invalid_client') return refusal
-  const remedy = 'get a fresh assertion of this run and run the same command again; --assertion-command does so by itself'
+  const remedy =
+    'get a fresh assertion of this run and run the same command again; --assertion-command does so by itself'
   return new CommandError(refusal.exitCode, refusal.message, remedy, refusal.code)
 }
 

@@ -11,13 +11,13 @@ import type { Io, TextSink } from './io.js'
 export interface Output {
   readonly json: boolean
   /** The result: `value` as JSON, or what `text` makes of it. */
-  result(value: unknown, text: () => string): void
+  readonly result: (value: unknown, text: () => string) => void
   /** Progress and hints. Nothing with `--json`. */
-  note(text: string): void
+  readonly note: (text: string) => void
   /** @returns the exit code that goes with it */
-  error(error: unknown): ExitCode
+  readonly error: (error: unknown) => ExitCode
   /** For what is written to standard output; plain unless that is a terminal. */
-  style(style: Style, text: string): string
+  readonly style: (style: Style, text: string) => string
 }
 
 export type Style = 'heading' | 'good' | 'bad' | 'faint' | 'attention'

@@ -48,7 +48,9 @@ const parsedBy = <Options, Args extends readonly unknown[]>(given: readonly unkn
 
 function createProgram(bind: Bind, io: Io): Command {
   const program = new Command('errand')
-    .description('A short-lived credential broker: people approve an errand, a workload gets a credential for it alone.')
+    .description(
+      'A short-lived credential broker: people approve an errand, a workload gets a credential for it alone.',
+    )
     .version(VERSION)
     .option('--json', 'print JSON, one document a line')
     .addOption(new Option('--url <url>', 'the broker; by default the issuer of the configuration').argParser(brokerUrl))

@@ -73,7 +73,8 @@ function readText(file: string): string {
 /** Only printable characters without spaces: a token goes into a header. */
 export function tokenIn(text: string, complaint: string): string {
   const token = text.trim()
-  if (!/^[\x21-\x7E]+$/.test(token)) throw new CommandError(EXIT.usage, complaint, 'it must hold the token and nothing else')
+  if (!/^[\x21-\x7E]+$/.test(token))
+    throw new CommandError(EXIT.usage, complaint, 'it must hold the token and nothing else')
   return token
 }
 

@@ -28,7 +28,11 @@ export const grantRow = (grant: GrantDocument, now: EpochSeconds): readonly stri
   shown(grant.tier),
   shown(grant.requested_by.id),
   grant.access.map(({ scope, audience }) => shown(`${scope} at ${audience}`)).join('; '),
-  grant.status === 'pending' ? remaining(grant.decide_by, now) : grant.expires_at ? remaining(grant.expires_at, now) : '',
+  grant.status === 'pending'
+    ? remaining(grant.decide_by, now)
+    : grant.expires_at
+      ? remaining(grant.expires_at, now)
+      : '',
 ]
 
 export const GRANT_COLUMNS = ['GRANT', 'STATUS', 'TIER', 'ASKED BY', 'ACCESS', 'TIME LEFT'] as const
@@ -52,7 +56,10 @@ function accessLine({ scope, audience, authorization_details: details }: GrantDo
 
 function taskLine({ task }: GrantDocument): string {
   const count = task.max_tasks === 1 ? 'one task' : `up to ${task.max_tasks} tasks`
-  return [count, task.description, task.reference].filter((part) => part !== '').map(shown).join(' · ')
+  return [count, task.description, task.reference]
+    .filter((part) => part !== '')
+    .map(shown)
+    .join(' · ')
 }
 
 const howLong = ({ duration_seconds: seconds, credential }: GrantDocument): string =>

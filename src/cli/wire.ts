@@ -135,4 +135,8 @@ export function parseEvent(value: unknown): EventDocument {
 }
 
 const foreign = (what: string): CommandError =>
-  new CommandError(EXIT.fault, `the answer is not ${what}`, 'is --url the address of Errand, and is it of this version?')
+  new CommandError(
+    EXIT.fault,
+    `the answer is not ${what}`,
+    'is --url the address of Errand, and is it of this version?',
+  )

@@ -3,6 +3,7 @@ import { mkdtempSync, readdirSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
+import { stripVTControlCharacters } from 'node:util'
 import { afterEach, beforeEach, describe, expect, test } from '@jest/globals'
 
 const PROGRAM = fileURLToPath(new URL('../../dist/cli/main.js', import.meta.url))
@@ -45,14 +46,17 @@ afterEach(() => {
 /** The built program as a reader runs it, with a temporary directory of its own, so that what is left behind is seen. */
 function demo(args: readonly string[], { interruptAfter }: { interruptAfter?: RegExp } = {}): Promise<Ending> {
   const start = performance.now()
-  const env = { ...process.env, TMPDIR: scratch, NODE_ENV: 'production' }
-  delete env['ERRAND_CONFIG']
+  const { ERRAND_CONFIG: _, ...inherited } = process.env
+  const env = { ...inherited, TMPDIR: scratch, NODE_ENV: 'production' }
   const child = spawn(process.execPath, [PROGRAM, 'demo', ...args], { env, stdio: ['ignore', 'pipe', 'pipe'] })
   const said = { stdout: '', stderr: '' }
+  let interrupted = false
   for (const stream of ['stdout', 'stderr'] as const) {
     child[stream].setEncoding('utf8').on('data', (chunk: string) => {
       said[stream] += chunk
-      if (interruptAfter?.test(said.stdout) === true) child.kill('SIGINT')
+      if (interruptAfter?.test(said.stdout) !== true || interrupted) return
+      interrupted = true
+      child.kill('SIGINT')
     })
   }
   return new Promise((resolve, reject) => {
@@ -130,7 +134,8 @@ describe('errand demo', () => {
     expect(stdout).toContain('"scope": "deploy:production"')
     expect(stdout).toContain('the run has ended')
     expect(stdout).toMatch(/credential\.issued +cr_/)
-    expect(stdout).not.toMatch(/eyJ[\w-]{8,}|dc_[\w-]{20,}|\u001B\[/)
+    expect(stdout).not.toMatch(/eyJ[\w-]{8,}|dc_[\w-]{20,}/)
+    expect(stripVTControlCharacters(stdout)).toBe(stdout)
     expect(readdirSync(scratch)).toEqual([])
   }, 30_000)
 

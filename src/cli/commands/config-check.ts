@@ -19,7 +19,10 @@ export const configCheck = (parent: Command, bind: Bind): Command =>
       output.result({ file: name, ok: loaded.ok, faults }, () =>
         loaded.ok
           ? `${name}: good; ${loaded.value.issuer} on the ${loaded.value.store.kind} store`
-          : [`${name}: ${faults.length === 1 ? '1 fault' : `${faults.length} faults`}`, ...faults.map(formatFault)].join('\n'),
+          : [
+              `${name}: ${faults.length === 1 ? '1 fault' : `${faults.length} faults`}`,
+              ...faults.map(formatFault),
+            ].join('\n'),
       )
       return loaded.ok ? undefined : EXIT.usage
     },

@@ -49,8 +49,10 @@ async function play({ io, output }: Context, steps: Step[]): Promise<Failure | u
     if (!output.json) output.result(undefined, () => showStep(step, output.style))
   })
   const story = async (): Promise<undefined> => {
-    const stage = await tell('set-up', 'A broker, a CI that signs tokens for its jobs, and a resource server, all on this machine.', () =>
-      setStage(temporary, io).then(foundStage),
+    const stage = await tell(
+      'set-up',
+      'A broker, a CI that signs tokens for its jobs, and a resource server, all on this machine.',
+      () => setStage(temporary, io).then(foundStage),
     )
     await tellStory(tell, stage.cast)
     return undefined
@@ -87,11 +89,15 @@ function describe(error: unknown): string {
     const { step, name, expected, observed } = error.step
     return `step ${step} (${name}): expected ${expected}, but got ${observed}`
   }
-  if (error instanceof CommandError) return [error.message, error.remedy].filter((text) => text !== undefined).join('\n')
+  if (error instanceof CommandError)
+    return [error.message, error.remedy].filter((text) => text !== undefined).join('\n')
   throw error
 }
 
-function showStep({ step, explanation, text, ok, expected, observed }: Step, style: Context['output']['style']): string {
+function showStep(
+  { step, explanation, text, ok, expected, observed }: Step,
+  style: Context['output']['style'],
+): string {
   const mark = ok ? style('good', '✓') : style('bad', '✗')
   const found = ok ? [] : [`expected  ${expected}`, `got       ${observed}`]
   return [

@@ -32,7 +32,9 @@ a fresh one for each question: --assertion-command, or a file that something kee
 
 export const exchange = (parent: Command, bind: Bind): Command =>
   bind<Options, []>(
-    withAssertion(parent.command('exchange').description('exchange a workload’s assertion for a credential, and print it'))
+    withAssertion(
+      parent.command('exchange').description('exchange a workload’s assertion for a credential, and print it'),
+    )
       .requiredOption('--audience <audience>', 'where the credential will be used')
       .option('--scope <scope>', 'what it must allow; repeat it for several', repeated)
       .option('--details-file <file>', 'authorization_details: a JSON array (RFC 9396)')
@@ -48,7 +50,7 @@ export const exchange = (parent: Command, bind: Bind): Command =>
       const assertion = requireAssertion(options)
       const wait = options.wait === true ? DEFAULT_WAIT_SECONDS : options.wait
       const answer = await performExchange(
-        { api: session.api(), assertion, nowMs: io.clock.nowMs, progress: output.note },
+        { api: session.api(), assertion, nowMs: () => io.clock.nowMs(), progress: output.note },
         wantedOf(options),
         wait,
       )

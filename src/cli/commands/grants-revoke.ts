@@ -9,7 +9,9 @@ export const grantsRevoke = (parent: Command, bind: Bind): Command =>
     withAssertion(
       parent
         .command('revoke')
-        .description('end a grant now, with all its tasks and credentials; while it is pending, its requester withdraws it')
+        .description(
+          'end a grant now, with all its tasks and credentials; while it is pending, its requester withdraws it',
+        )
         .argument('<grant>', 'its id', grantId),
     ).addHelpText('after', '\nExample:\n  $ errand grants revoke gr_5c…'),
     async ({ session, output }, options, id) => {

@@ -33,7 +33,11 @@ export const keysRotate = (parent: Command, bind: Bind): Command =>
       }
       const { activated, retired, published } = rotated.value
       output.result(rotated.value, () =>
-        [`signs now:  ${activated.join(', ')}`, `retired:    ${retired.join(', ')}`, `published:  ${published.join(', ')}`].join('\n'),
+        [
+          `signs now:  ${activated.join(', ')}`,
+          `retired:    ${retired.join(', ')}`,
+          `published:  ${published.join(', ')}`,
+        ].join('\n'),
       )
       return undefined
     },

@@ -15,9 +15,8 @@ Examples:
 SIGTERM and SIGINT stop it after what is in flight; a second one means at once. The log goes to standard output.`
 
 export const serve = (parent: Command, bind: Bind): Command =>
-  bind<object, []>(
-    parent.command('serve').description('run the broker').addHelpText('after', EXAMPLES),
-    (context) => runBroker(context, context.session.settings()),
+  bind<object, []>(parent.command('serve').description('run the broker').addHelpText('after', EXAMPLES), (context) =>
+    runBroker(context, context.session.settings()),
   )
 
 async function runBroker(context: Context, settings: Settings): Promise<ExitCode> {

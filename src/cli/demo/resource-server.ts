@@ -28,7 +28,8 @@ export async function startResourceServer(issuer: string, secret: string): Promi
     )
   const server = createServer((request, response) => {
     const token = bearerOf(request)
-    const answering = request.url === '/deploy' ? checkOnline(broker, secret, token, isGenuine) : checkOffline(token, isGenuine)
+    const answering =
+      request.url === '/deploy' ? checkOnline(broker, secret, token, isGenuine) : checkOffline(token, isGenuine)
     answering.then(
       (body) => response.writeHead(body['accepted'] === true ? 200 : 401, JSON_TYPE).end(JSON.stringify(body)),
       () => response.writeHead(500, JSON_TYPE).end('{}'),

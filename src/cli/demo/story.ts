@@ -6,7 +6,14 @@ import type { Session } from '../session.js'
 import { EVENT_COLUMNS, eventRow } from '../show-event.js'
 import { showGrant } from '../show-grant.js'
 import { duration, facts, table } from '../text.js'
-import { isDeferredAnswer, isJson, parseTokenAnswer, type DeferredAnswer, type EventDocument, type Json } from '../wire.js'
+import {
+  isDeferredAnswer,
+  isJson,
+  parseTokenAnswer,
+  type DeferredAnswer,
+  type EventDocument,
+  type Json,
+} from '../wire.js'
 import type { TokenAnswer } from '../wire.js'
 import type { Approver } from './approver.js'
 import { AUDIENCE, SCOPE } from './config.js'
@@ -27,35 +34,49 @@ export interface Cast {
 
 /** One errand from start to end, and what it leaves behind. Each step checks what it shows. */
 export async function tellStory(tell: Tell, cast: Cast): Promise<void> {
-  const deferred = await tell('asked', 'A CI job asks for a credential with the token that its CI gave it; a person has to decide, so it is told to wait.', () =>
-    asked(cast.run),
+  const deferred = await tell(
+    'asked',
+    'A CI job asks for a credential with the token that its CI gave it; a person has to decide, so it is told to wait.',
+    () => asked(cast.run),
   )
-  await tell('approved', 'A person sees who, what, why and for how long, and approves exactly that: the digest names the terms.', () =>
-    approved(cast, deferred),
+  await tell(
+    'approved',
+    'A person sees who, what, why and for how long, and approves exactly that: the digest names the terms.',
+    () => approved(cast, deferred),
   )
-  const credential = await tell('issued', 'The job asks again and gets its credential: a JWT for this audience, this scope, this task, for minutes.', () =>
-    issued(cast.run, deferred),
+  const credential = await tell(
+    'issued',
+    'The job asks again and gets its credential: a JWT for this audience, this scope, this task, for minutes.',
+    () => issued(cast.run, deferred),
   )
   await tell('accepted', 'The resource server verifies it offline, by the broker’s public keys alone.', () =>
     accepted(cast.resourceServer, credential),
   )
-  await tell('introspected', 'Before it deploys, the resource server asks the broker whether the credential is live.', () =>
-    introspected(cast.resourceServer, credential),
+  await tell(
+    'introspected',
+    'Before it deploys, the resource server asks the broker whether the credential is live.',
+    () => introspected(cast.resourceServer, credential),
   )
   await tell('completed', 'The job says that its task is done: everything issued for it ends with it.', () =>
     completed(cast.run, credential),
   )
-  await tell('inactive', 'The same credential at the same resource server, a moment later: dead before it expired.', () =>
-    inactive(cast, credential),
+  await tell(
+    'inactive',
+    'The same credential at the same resource server, a moment later: dead before it expired.',
+    () => inactive(cast, credential),
   )
-  await tell('run-ended', 'The same run, with a fresh assertion that was never used: refused, because its errand is over.', () =>
-    runEnded(cast.run),
+  await tell(
+    'run-ended',
+    'The same run, with a fresh assertion that was never used: refused, because its errand is over.',
+    () => runEnded(cast.run),
   )
   await tell('new-run', 'Another run of the same pipeline inherits nothing: it is told to wait for a person.', () =>
     newRun(cast.nextRun, deferred),
   )
-  await tell('evidence', 'All of it is on record; each event was written in the same atomic step as what it tells of.', () =>
-    evidence(cast, deferred),
+  await tell(
+    'evidence',
+    'All of it is on record; each event was written in the same atomic step as what it tells of.',
+    () => evidence(cast, deferred),
   )
 }
 
@@ -106,10 +127,20 @@ async function issued(run: Workload, { deferral_code, interval }: DeferredAnswer
   const credential = parseTokenAnswer(answer.body)
   const { header, claims } = decode(credential.access_token)
   return {
-    ok: header['typ'] === 'at+jwt' && claims['aud'] === AUDIENCE && claims['scope'] === SCOPE && credential.expires_in <= 300,
+    ok:
+      header['typ'] === 'at+jwt' &&
+      claims['aud'] === AUDIENCE &&
+      claims['scope'] === SCOPE &&
+      credential.expires_in <= 300,
     expected: `an at+jwt for ${SCOPE} at ${AUDIENCE} that lives for 300 s at most`,
     observed: `a ${String(header['typ'])} for ${String(claims['scope'])} at ${String(claims['aud'])} that lives for ${credential.expires_in} s`,
-    facts: { header, claims, expires_in: credential.expires_in, grant_id: credential.grant_id, task_id: credential.task_id },
+    facts: {
+      header,
+      claims,
+      expires_in: credential.expires_in,
+      grant_id: credential.grant_id,
+      task_id: credential.task_id,
+    },
     text: `header  ${JSON.stringify(header)}\nclaims  ${JSON.stringify(claims, null, 2)}`,
     value: credential,
   }
@@ -129,7 +160,10 @@ async function accepted(server: ResourceServer, { access_token }: TokenAnswer): 
   }
 }
 
-async function introspected(server: ResourceServer, { access_token, grant_id }: TokenAnswer): Promise<Finding<undefined>> {
+async function introspected(
+  server: ResourceServer,
+  { access_token, grant_id }: TokenAnswer,
+): Promise<Finding<undefined>> {
   const { status, introspection } = await deployWith(server, access_token)
   const active = introspection['active'] === true
   return {
@@ -214,7 +248,8 @@ async function evidence({ auditor }: Cast, { grant_id }: DeferredAnswer): Promis
   return {
     ok: missing.length === 0,
     expected: `${STORY.join(', ')}, and exchange.refused: run_ended`,
-    observed: missing.length === 0 ? 'all of them, in this order' : `${mine.join(', ')}; missing: ${missing.join(', ')}`,
+    observed:
+      missing.length === 0 ? 'all of them, in this order' : `${mine.join(', ')}; missing: ${missing.join(', ')}`,
     facts: { events },
     text: table([EVENT_COLUMNS, ...events.map(eventRow)]),
     value: undefined,
