@@ -3,7 +3,7 @@ import type { Claim, GrantRecord, GrantRevision } from '../../grants/grant-store
 import type { EpochSeconds } from '../../runtime/clock.js'
 import { shardOf, type Shard } from '../../runtime/ids.js'
 import type { Argument } from './commands.js'
-import { deflatedDocument } from './document.js'
+import { restingDocument } from './document.js'
 import {
   claimKey,
   coolDownKey,
@@ -20,13 +20,13 @@ import { grantHead } from './rows.js'
 import { claimTtl, coolDownTtl } from './ttl.js'
 
 /** The parts of arguments that several scripts share. */
-export function eventArguments(shard: Shard, events: readonly EncodedEvent[]): string[] {
-  const texts: string[] = []
+export function eventArguments(shard: Shard, events: readonly EncodedEvent[]): [count: number, lines: string] {
+  let lines = ''
   for (const event of events) {
     if (event.shard !== shard) throw new TypeError('the events of a step belong to its shard')
-    texts.push(event.before, event.after)
+    lines += `${event.before}\n${event.after}\n`
   }
-  return texts
+  return [events.length, lines]
 }
 
 export const claimKeys = (shard: Shard, claims: readonly Claim[]): string[] =>
@@ -72,7 +72,7 @@ export function revisionArguments(
   return [
     from,
     grantHead(record),
-    deflatedDocument(record.document),
+    restingDocument(record),
     join === undefined ? 0 : 1,
     coolDown?.until ?? '',
     coolDown === undefined ? '' : coolDownTtl(coolDown.until, now),

@@ -3,7 +3,7 @@ import type { Clock } from '../../runtime/clock.js'
 import { shardOf } from '../../runtime/ids.js'
 import { claimArguments, claimKeys, eventArguments } from './arguments.js'
 import type { Commands } from './commands.js'
-import { deferralKey, evidenceKey, grantIdIn, grantKey, openCodesKey } from './keys.js'
+import { countersKey, deferralKey, evidenceKey, grantIdIn, grantKey, openCodesKey } from './keys.js'
 import { bytesOf, listOf, numberOf, textOf, wordOf } from './replies.js'
 import { deferralRow, parseDeferralRow, parseGrantRow } from './rows.js'
 import { loadScript } from './script.js'
@@ -24,14 +24,15 @@ export const redisDeferralStore = (commands: Commands, clock: Clock): DeferralSt
         grantKey(deferral.grantId),
         openCodesKey(deferral.grantId),
         evidenceKey(shard),
+        countersKey(shard),
         ...claimKeys(shard, claims),
       ],
       [
         deferralRow(deferral),
         deferralTtl(deferral.expiresAt, now),
         claims.length,
-        ...claimArguments(claims, now),
         ...eventArguments(shard, events),
+        ...claimArguments(claims, now),
       ],
     )
     return wordOf(reply, ['joined', 'closed', 'claim_taken'])
@@ -48,7 +49,7 @@ export const redisDeferralStore = (commands: Commands, clock: Clock): DeferralSt
   async cancel(shard, hash, holder, events) {
     const reply = await commands.change(
       CANCEL,
-      [deferralKey(shard, hash), evidenceKey(shard)],
+      [deferralKey(shard, hash), evidenceKey(shard), countersKey(shard)],
       [holder, ...eventArguments(shard, events)],
     )
     if (!Array.isArray(reply)) return { kind: wordOf(reply, ['unknown']) }

@@ -2,8 +2,8 @@ import type { EncodedEvent } from '../../evidence/event.js'
 import type { EvidenceStore } from '../../evidence/evidence-store.js'
 import type { Shard } from '../../runtime/ids.js'
 import { eventArguments } from './arguments.js'
-import { ofEachShard, type Commands } from './commands.js'
-import { evidenceKey } from './keys.js'
+import { ofEachShard, type Commands, type Reply } from './commands.js'
+import { countersKey, evidenceKey } from './keys.js'
 import { listOf, textOf } from './replies.js'
 import { loadScript } from './script.js'
 
@@ -18,12 +18,10 @@ export const redisEvidenceStore = (commands: Commands): EvidenceStore => ({
 
   async read(shard, after, limit) {
     const reply = await commands.single('xrange', [evidenceKey(shard), `(0-${after}`, '+', 'COUNT', limit])
-    return listOf(reply).map((entry) => {
-      const [id, fields] = listOf(entry)
-      const [, before, , rest] = listOf(fields)
-      const seq = seqIn(textOf(id))
-      return { seq, line: `${textOf(before)}${seq}${textOf(rest)}` }
-    })
+    return listOf(reply)
+      .flatMap(eventsOf)
+      .filter(({ seq }) => seq > after)
+      .slice(0, limit)
   },
 
   heads: () =>
@@ -33,9 +31,20 @@ export const redisEvidenceStore = (commands: Commands): EvidenceStore => ({
     }),
 })
 
-/** Entries are numbered `0-1`, `0-2`, ... */
+/** The events of one step: the entry has the number of the last. */
+function eventsOf(entry: Reply): { readonly seq: number; readonly line: string }[] {
+  const [id, fields] = listOf(entry)
+  const lines = textOf(listOf(fields)[1]).split('\n')
+  const count = Math.floor(lines.length / 2)
+  const first = seqIn(textOf(id)) - count + 1
+  return Array.from({ length: count }, (_, at) => ({
+    seq: first + at,
+    line: `${lines[2 * at] ?? ''}${first + at}${lines[2 * at + 1] ?? ''}`,
+  }))
+}
+
 const seqIn = (id: string): number => Number(id.slice(id.indexOf('-') + 1))
 
 async function appendTo(commands: Commands, shard: Shard, events: readonly EncodedEvent[]): Promise<void> {
-  await commands.change(APPEND, [evidenceKey(shard)], eventArguments(shard, events))
+  await commands.change(APPEND, [evidenceKey(shard), countersKey(shard)], eventArguments(shard, events))
 }

@@ -3,7 +3,7 @@ import type { Clock } from '../../runtime/clock.js'
 import { shardOf, type Shard } from '../../runtime/ids.js'
 import { claimArguments, claimKeys, eventArguments, indexKey, revisionArguments, revisionKeys } from './arguments.js'
 import type { Commands, Reply } from './commands.js'
-import { deflatedDocument } from './document.js'
+import { restingDocument } from './document.js'
 import { listGrants } from './list-grants.js'
 import {
   anchorMark,
@@ -126,14 +126,14 @@ async function requestGrant(commands: Commands, request: GrantRequest): Promise<
     now,
     grantHead(record),
     grantIndex(record, anchorMark(anchorKey)),
-    deflatedDocument(record.document),
+    restingDocument(record),
     pendingLimit,
     joining ? 1 : 0,
     claims.length,
     deferral === undefined ? '' : deferralRow(deferral),
     deferral === undefined ? '' : deferralTtl(deferral.expiresAt, now),
-    ...claimArguments(claims, now),
     ...eventArguments(shard, request.events),
+    ...claimArguments(claims, now),
   ])
   return parseRequested(shard, reply)
 }

@@ -79,7 +79,7 @@ export const redisIssuanceStore = (commands: Commands): IssuanceStore => ({
     const shard = shardOf(id)
     const reply = await commands.change(
       END,
-      [credentialKey(id), deadlinesKey(shard), evidenceKey(shard)],
+      [credentialKey(id), deadlinesKey(shard), evidenceKey(shard), countersKey(shard)],
       [how === 'voided' ? 'v' : 'r', ...eventArguments(shard, events)],
     )
     return wordOf(reply, ['ended', 'already', 'unknown'])
@@ -127,6 +127,7 @@ function recordArguments(issuance: Issuance): Argument[] {
     credential.ancestors.length,
     claims.length,
     RETENTION_SECONDS * 1000,
+    ...eventArguments(where.shard, issuance.events),
   ]
   if ('create' in grant) {
     const { create } = grant
@@ -136,7 +137,7 @@ function recordArguments(issuance: Issuance): Argument[] {
   if (handedOn !== undefined) {
     args.push(handedOn.holder, handedOn.ticket.binding, claimTtl(handedOn.ticket.until, now))
   }
-  args.push(...claimArguments(claims, now), ...eventArguments(where.shard, issuance.events))
+  args.push(...claimArguments(claims, now))
   return args
 }
 

@@ -1,7 +1,7 @@
 import type { KeyStore } from '../../issuance/key-store.js'
 import { eventArguments } from './arguments.js'
 import type { Commands } from './commands.js'
-import { KEY_RING_SHARD, evidenceKey, keyRingKey } from './keys.js'
+import { KEY_RING_SHARD, countersKey, evidenceKey, keyRingKey } from './keys.js'
 import { listOf, numberOf, textOf, wordOf } from './replies.js'
 import { loadScript } from './script.js'
 
@@ -17,7 +17,7 @@ export const redisKeyStore = (commands: Commands): KeyStore => ({
   async save(from, sealed, events) {
     const reply = await commands.change(
       SAVE,
-      [keyRingKey, evidenceKey(KEY_RING_SHARD)],
+      [keyRingKey, evidenceKey(KEY_RING_SHARD), countersKey(KEY_RING_SHARD)],
       [from, sealed, ...eventArguments(KEY_RING_SHARD, events)],
     )
     return wordOf(reply, ['saved', 'conflict'])

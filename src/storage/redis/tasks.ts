@@ -3,7 +3,7 @@ import type { Clock } from '../../runtime/clock.js'
 import { shardOf } from '../../runtime/ids.js'
 import { eventArguments, revisionArguments, revisionKeys } from './arguments.js'
 import type { Argument, Commands } from './commands.js'
-import { deadlinesKey, evidenceKey, taskKey } from './keys.js'
+import { countersKey, deadlinesKey, evidenceKey, taskKey } from './keys.js'
 import { bytesOf, wordOf } from './replies.js'
 import { parseTaskRow, stateLetter } from './rows.js'
 import { loadScript } from './script.js'
@@ -21,7 +21,7 @@ export const redisTaskStore = (commands: Commands, clock: Clock): TaskStore => (
     const shard = shardOf(id)
     const reply = await commands.change(
       RENEW,
-      [taskKey(id), deadlinesKey(shard), evidenceKey(shard)],
+      [taskKey(id), deadlinesKey(shard), evidenceKey(shard), countersKey(shard)],
       [leaseUntil, ...eventArguments(shard, events)],
     )
     return wordOf(reply, ['renewed', 'ended', 'unknown'])
@@ -40,10 +40,10 @@ export const redisTaskStore = (commands: Commands, clock: Clock): TaskStore => (
 
 function endKeys({ id, grant }: TaskEnd): string[] {
   const shard = shardOf(id)
-  const own = [taskKey(id), deadlinesKey(shard), evidenceKey(shard)]
+  const own = [taskKey(id), deadlinesKey(shard), evidenceKey(shard), countersKey(shard)]
   if (grant === undefined) return own
   const keys = revisionKeys(grant)
-  return [...own, keys.grant, keys.index, keys.counters, keys.pending, keys.pendingCount, ...keys.optional]
+  return [...own, keys.grant, keys.index, keys.pending, keys.pendingCount, ...keys.optional]
 }
 
 function endArguments({ id, state, onlyIfLapsed, grant, events }: TaskEnd, clock: Clock): Argument[] {
@@ -53,7 +53,6 @@ function endArguments({ id, state, onlyIfLapsed, grant, events }: TaskEnd, clock
     onlyIfLapsed ?? '',
     grant === undefined ? 0 : 1,
     ...(grant === undefined ? ['', '', '', 0, '', ''] : revisionArguments(grant, clock.now())),
-    ...eventArguments(shard, events),
-    ...eventArguments(shard, grant?.events ?? []),
+    ...eventArguments(shard, [...events, ...(grant?.events ?? [])]),
   ]
 }

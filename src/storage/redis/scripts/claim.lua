@@ -3,6 +3,7 @@
      ARGV  1 binding  2 TTL, ms
      Returns  claimed | taken ]]
 --@include claims
-if isTaken(redis.call('GET', KEYS[1]), ARGV[1]) then return 'taken' end
-redis.call('SET', KEYS[1], ARGV[1], 'PX', ARGV[2])
+local held = redis.call('GET', KEYS[1])
+if isTaken(held, ARGV[1]) then return 'taken' end
+take(KEYS[1], held, ARGV[1], ARGV[2])
 return 'claimed'

@@ -1,6 +1,6 @@
 --[[ end-credential: end a credential, and so everything handed on from it. Final.
-     KEYS  1 credential  2 deadlines  3 evidence
-     ARGV  1 how: r (revoked) or v (voided) · events: two texts each
+     KEYS  1 credential  2 deadlines  3 evidence  4 counters
+     ARGV  1 how: r (revoked) or v (voided)  2 number of events  3 the events
      Returns  ended | already | unknown ]]
 --@include append-events
 local state = redis.call('GETRANGE', KEYS[1], 0, 0)
@@ -8,5 +8,5 @@ if state == '' then return 'unknown' end
 if state ~= '-' then return 'already' end
 redis.call('SETRANGE', KEYS[1], 0, ARGV[1])
 redis.call('ZREM', KEYS[2], 'c' .. KEYS[1]:sub(6))
-appendEvents(KEYS[3], 2)
+appendEvents(KEYS[3], KEYS[4], ARGV[2], ARGV[3])
 return 'ended'

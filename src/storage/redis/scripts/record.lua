@@ -6,20 +6,21 @@
      ARGV  1 now, s  2 version of the grant, '' for one that is created  3 version of the run, '' to renew
            4 lease until, s  5 unsent at, s  6 row of the credential  7 its TTL, ms  8 row of a task that is opened
            9 most children, '' when not handed on  10 code, 1 or 0  11 number of ancestors  12 number of claims
-           13 retention, ms
+           13 retention, ms  14 number of events  15 the events
            created grants: head, index, document · handed on: holder, binding and TTL of the ticket
-           claims: binding, TTL each · events: two texts each
+           claims: binding, TTL each
      Returns  recorded | conflict | claim_taken | run_ended | grant_ended | task_ended | parent_ended | over_tasks |
               over_children | ticket_used | deferral_closed ]]
 --@include append-events
 --@include claims
+--@include index
 local credential, run, grant, task, errand = KEYS[1], KEYS[2], KEYS[3], KEYS[4], KEYS[5]
 local deadlines, evidence, counters = KEYS[6], KEYS[7], KEYS[8]
 local now, version, runVersion, lease = tonumber(ARGV[1]), ARGV[2], ARGV[3], ARGV[4]
 local creates, opens, handedOn, redeems = version == '', runVersion ~= '', ARGV[9] ~= '', ARGV[10] == '1'
 local ancestorCount, claimCount = tonumber(ARGV[11]), tonumber(ARGV[12])
 
-local key, arg = 9, 14
+local key, arg = 9, 16
 local list, index, head, where, document, ticket, children, holder, ticketArg, code, openCodes
 if creates then
   list, index, head, where, document = KEYS[key], KEYS[key + 1], ARGV[arg], ARGV[arg + 1], ARGV[arg + 2]
@@ -34,15 +35,14 @@ if redeems then
   key = key + 2
 end
 local firstAncestor, firstClaim, firstClaimArg = key, key + ancestorCount, arg
-local firstEvent = arg + 2 * claimCount
 
 -- Keys of other types than strings come back as false here: they are read where they are needed.
 local rows = redis.call('MGET', unpack(KEYS))
 local short = grant:sub(6)
 
 if rows[1] then return 'recorded' end
-local runState = redis.call('HMGET', run, 'v', 'e')
-if runState[2] then return 'run_ended' end
+local runAt, runEnded, sealed = readRun(rows[2])
+if runEnded then return 'run_ended' end
 for at = 0, claimCount - 1 do
   if isTaken(rows[firstClaim + at], ARGV[firstClaimArg + 2 * at]) then return 'claim_taken' end
 end
@@ -61,7 +61,7 @@ elseif at ~= version then return 'conflict' end
 local held = rows[4]
 local heldLease
 if opens then
-  if runVersion ~= (runState[1] or '0') then return 'conflict' end
+  if tonumber(runVersion) ~= runAt then return 'conflict' end
   if tonumber(tasks) >= tonumber(maxTasks) then return 'over_tasks' end
 else
   local state, leaseOf, grantOf
@@ -85,10 +85,11 @@ end
 -- From here on everything is written.
 local taskTtl = (tonumber(deadline) - now) * 1000 + tonumber(ARGV[13])
 for claim = 0, claimCount - 1 do
-  redis.call('SET', KEYS[firstClaim + claim], ARGV[firstClaimArg + 2 * claim], 'PX', ARGV[firstClaimArg + 2 * claim + 1])
+  local at, argAt = firstClaim + claim, firstClaimArg + 2 * claim
+  take(KEYS[at], rows[at], ARGV[argAt], ARGV[argAt + 1])
 end
 if handedOn then
-  redis.call('SET', KEYS[ticket], ARGV[ticketArg], 'PX', ARGV[ticketArg + 1])
+  take(KEYS[ticket], rows[ticket], ARGV[ticketArg], ARGV[ticketArg + 1])
   redis.call('HINCRBY', children, holder, 1)
   redis.call('PEXPIRE', children, taskTtl)
 end
@@ -98,12 +99,11 @@ if redeems then
 end
 
 local due = { ARGV[5], 'c' .. credential:sub(6) }
-local sealed = false
 if creates then
   local place = redis.call('XADD', list, '0-*', 'g', short):sub(3)
   redis.call('SET', grant, head .. (opens and ' 1 ' or ' 0 ') .. place .. ' ' .. where .. '\n' .. document)
   redis.call('HINCRBY', counters, 'l', 1)
-  if index == run then sealed = true else redis.call('HSET', index, short, '') end
+  if index == run then sealed = sealed .. short else enterIndex(index, short) end
   due[3], due[4] = deadline, 'g' .. short
 end
 if opens then
@@ -119,17 +119,8 @@ elseif tonumber(lease) > tonumber(heldLease) then
   redis.call('SET', task, held:sub(1, from - 1) .. lease .. held:sub(to), 'KEEPTTL')
   due[#due + 1], due[#due + 2] = lease, 't' .. task:sub(6)
 end
-if opens or sealed then
-  local next = string.format('%d', (tonumber(runState[1]) or 0) + 1)
-  if sealed then redis.call('HSET', run, 'v', next, short, '') else redis.call('HSET', run, 'v', next) end
-  -- A run that holds grants is kept; the version of another is of use for as long as an exchange takes.
-  if sealed then
-    if runState[1] then redis.call('PERSIST', run) end
-  elseif redis.call('HLEN', run) == 1 then
-    redis.call('PEXPIRE', run, 86400000)
-  end
-end
+if opens then writeRun(run, runAt + 1, false, sealed) end
 redis.call('SET', credential, ARGV[6], 'PX', ARGV[7])
 redis.call('ZADD', deadlines, unpack(due))
-appendEvents(evidence, firstEvent)
+appendEvents(evidence, counters, ARGV[14], ARGV[15])
 return 'recorded'

@@ -5,10 +5,11 @@
            The key of the grant that the join key names is made here: same hash tag, so the same slot.
      ARGV  1 now, s  2 head of the row  3 index in the row  4 document  5 most pending of the anchor  6 joining, 1 or 0
            7 number of claims  8 row of the code, '' without  9 its TTL, ms
-           claims: binding, TTL each · events: two texts each
+           10 number of events  11 the events · claims: binding, TTL each
      Returns  requested | run_ended | claim_taken | too_many_pending | { equal_pending, grant } | { cooling_down, until } ]]
 --@include append-events
 --@include claims
+--@include index
 local grant, index, short = KEYS[1], KEYS[2], KEYS[1]:sub(6)
 local pending, claimCount = ARGV[2]:sub(1, 1) == 'p', tonumber(ARGV[7])
 local ofRun = index:sub(5, 5) == 'r'
@@ -16,11 +17,16 @@ local key = 9
 local join, coolDown, code, openCodes
 if ARGV[6] == '1' then join, coolDown, key = KEYS[key], KEYS[key + 1], key + 2 end
 if ARGV[8] ~= '' then code, openCodes, key = KEYS[key], KEYS[key + 1], key + 2 end
-local firstClaim, firstEvent = key, 10 + 2 * claimCount
+local firstClaim = key
 
-if ofRun and redis.call('HEXISTS', index, 'e') == 1 then return 'run_ended' end
+if ofRun then
+  local _, ended = readRun(redis.call('GET', index))
+  if ended then return 'run_ended' end
+end
+local held = {}
 for at = 0, claimCount - 1 do
-  if isTaken(redis.call('GET', KEYS[firstClaim + at]), ARGV[10 + 2 * at]) then return 'claim_taken' end
+  held[at] = redis.call('GET', KEYS[firstClaim + at])
+  if isTaken(held[at], ARGV[12 + 2 * at]) then return 'claim_taken' end
 end
 if pending then
   if join then
@@ -35,7 +41,7 @@ if pending then
 end
 
 for at = 0, claimCount - 1 do
-  redis.call('SET', KEYS[firstClaim + at], ARGV[10 + 2 * at], 'PX', ARGV[11 + 2 * at])
+  take(KEYS[firstClaim + at], held[at], ARGV[12 + 2 * at], ARGV[13 + 2 * at])
 end
 local place = redis.call('XADD', KEYS[6], '0-*', 'g', short):sub(3)
 redis.call('SET', grant, ARGV[2] .. ' 0 ' .. place .. ' ' .. ARGV[3] .. '\n' .. ARGV[4])
@@ -46,16 +52,12 @@ if pending then
   if join then redis.call('SET', join, short) end
 elseif ARGV[2]:sub(1, 1) == 'a' then
   redis.call('HINCRBY', KEYS[5], 'l', 1)
-  redis.call('HSET', index, short, '')
-  if ofRun then
-    redis.call('HINCRBY', index, 'v', 1)
-    redis.call('PERSIST', index)
-  end
+  enterIndex(index, short)
 end
 if code then
   redis.call('SET', code, ARGV[8], 'PX', ARGV[9])
   redis.call('INCR', openCodes)
   redis.call('PEXPIRE', openCodes, ARGV[9])
 end
-appendEvents(KEYS[4], firstEvent)
+appendEvents(KEYS[4], KEYS[5], ARGV[10], ARGV[11])
 return 'requested'
