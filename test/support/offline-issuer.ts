@@ -11,8 +11,10 @@ export interface OfflineIssuer {
   readonly jwks: { readonly keys: readonly JWK[] }
   readonly keys: IssuerKeys
   privateKey(alg: string): CryptoKey
-  /** `iss` is added; nothing else is. A text is signed as it stands. */
-  sign(claims: Readonly<Record<string, unknown>> | string, header?: Readonly<Record<string, unknown>>): Promise<string>
+  /** `iss` is added; nothing else is. */
+  sign(claims: Readonly<Record<string, unknown>>, header?: Readonly<Record<string, unknown>>): Promise<string>
+  /** A payload as it stands, whatever it is. */
+  signText(payload: string): Promise<string>
 }
 
 export async function createOfflineIssuer(
@@ -27,6 +29,7 @@ export async function createOfflineIssuer(
     published.push({ ...(await exportJWK(publicKey)), kid: `kid-${alg}`, alg, use: 'sig' })
   }
   const set = parseKeySet({ keys: published })
+  const first = algorithms[0] ?? 'ES256'
   const privateKey = (alg: string): CryptoKey => {
     const key = pairs.get(alg)
     if (key === undefined) throw new Error(`no key for ${alg}`)
@@ -45,10 +48,10 @@ export async function createOfflineIssuer(
     },
     privateKey,
     sign: (claims, header = {}) => {
-      const alg = typeof header['alg'] === 'string' ? header['alg'] : (algorithms[0] ?? 'ES256')
-      const content = typeof claims === 'string' ? claims : { iss: url, ...claims }
+      const alg = typeof header['alg'] === 'string' ? header['alg'] : first
       const protectedHeader = { alg, typ: 'JWT', kid: `kid-${alg}`, ...header }
-      return signCompact(content, protectedHeader, privateKey(alg))
+      return signCompact({ iss: url, ...claims }, protectedHeader, privateKey(alg))
     },
+    signText: (payload) => signCompact(payload, { alg: first, kid: `kid-${first}` }, privateKey(first)),
   }
 }
