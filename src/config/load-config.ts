@@ -1,6 +1,6 @@
 import { ok, refuse, type Result } from '../runtime/result.js'
 import { configDocument, type ConfigDocument } from './document.js'
-import { draftOf, type Draft } from './draft.js'
+import { draftOf, isRepaired, type Draft } from './draft.js'
 import { formatPath, type ConfigFault, type Report } from './fault.js'
 import { deskOf, type Desk, type LoadContext } from './files.js'
 import { checkRoles } from './groups.js'
@@ -31,7 +31,11 @@ export function loadConfig(text: string, context: LoadContext): Result<Settings,
   }
   const parsed = configDocument.safeParse(yaml.value)
   if (!parsed.success) reportShapeFaults(parsed.error.issues, yaml.value, report)
-  const settings = settle(draftOf(yaml.value), parsed.data, deskOf(context, report))
+  const { draft, repaired } = draftOf(yaml.value)
+  const meant: Report = (path, message, remedy) => {
+    if (!isRepaired(path, repaired)) report(path, message, remedy)
+  }
+  const settings = settle(draft, parsed.data, deskOf(context, meant))
   if (faults.size > 0) return refuse([...faults.values()])
   if (settings === undefined) throw new Error('the configuration was refused without a reason')
   return ok(settings)

@@ -16,7 +16,8 @@ export function parseYaml(text: string): Result<unknown, readonly ConfigFault[]>
     strict: true,
     stringKeys: true,
     prettyErrors: true,
-    logLevel: 'silent',
+    // Not `silent`: that would let a second document pass.
+    logLevel: 'error',
   })
   const broken = [...document.errors, ...document.warnings].map((error) =>
     fault(placeOf(error.linePos?.[0]), firstLine(error.message)),

@@ -2,6 +2,7 @@ import type { z } from 'zod'
 import type { Path, Report } from './fault.js'
 import { alternatives, expectation, keysOf, shapesAt } from './shape.js'
 import { hint } from './suggest.js'
+import { valueAt } from './value-at.js'
 
 type Issue = z.core.$ZodIssue
 
@@ -72,12 +73,4 @@ const keyRemedy = (path: Path): string => {
     .flatMap(alternatives)
     .map((node) => node.propertyNames ?? {})
   return `write ${expectation(names)}`
-}
-
-export function valueAt(raw: unknown, path: Path): unknown {
-  return path.reduce<unknown>(
-    (value, step) =>
-      typeof value === 'object' && value !== null ? (value as Record<PropertyKey, unknown>)[step] : undefined,
-    raw,
-  )
 }

@@ -18,6 +18,8 @@ export interface ShapeNode {
   readonly enum?: readonly string[]
   readonly const?: string | number | boolean
   readonly default?: unknown
+  readonly minimum?: number
+  readonly examples?: readonly string[]
 }
 
 let made: ShapeNode | undefined

@@ -3,7 +3,7 @@ export function nearest(word: string, known: readonly string[]): string | undefi
   // An inline secret or file is the common slip: `password` for `password_file`.
   const longer = known.find((candidate) => candidate.startsWith(`${word}_`))
   if (longer !== undefined) return longer
-  const limit = Math.max(1, Math.floor(word.length / 3))
+  const limit = Math.min(3, Math.max(1, Math.floor(word.length / 3)))
   const [best] = known
     .map((candidate) => ({ candidate, distance: editDistance(word.toLowerCase(), candidate.toLowerCase()) }))
     .filter(({ distance }) => distance <= limit)

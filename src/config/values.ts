@@ -38,8 +38,8 @@ export const group = () =>
   patternText(
     /^[^\p{Cc}\p{Cf}\p{Zl}\p{Zp}]{1,128}$/u,
     'is not a group',
-    'up to 128 characters, as the issuer writes it',
-  )
+    'a group, as the issuer writes it, up to 128 characters',
+  ).meta({ examples: ['platform'] })
 
 /** RFC 6749 §3.3: one scope-token. */
 export const scopeToken = () =>

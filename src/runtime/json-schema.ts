@@ -20,16 +20,8 @@ const MAX_VALUE_DEPTH = 32
 export function compileJsonSchema(schema: unknown): Result<JsonSchemaCheck, string> {
   const unfit = unfitness(schema)
   if (unfit !== undefined) return refuse(unfit)
-  const ajv = new Ajv2020({
-    strict: true,
-    allErrors: false,
-    ownProperties: true,
-    addUsedSchema: false,
-    logger: false,
-    formats: fullFormats,
-  })
   try {
-    const validate = ajv.compile(schema as object)
+    const validate = compiler().compile(schema as object)
     return ok((value) => {
       if (isDeeperThan(value, MAX_VALUE_DEPTH)) return `is nested deeper than ${MAX_VALUE_DEPTH}`
       if (validate(value)) return undefined
@@ -41,6 +33,19 @@ export function compileJsonSchema(schema: unknown): Result<JsonSchemaCheck, stri
     return refuse(error instanceof Error ? error.message : 'it does not compile')
   }
 }
+
+let made: Ajv2020 | undefined
+
+/** One for all schemas: making it compiles the meta-schema. What it compiles is not added, so schemas cannot see one another. */
+const compiler = (): Ajv2020 =>
+  (made ??= new Ajv2020({
+    strict: true,
+    allErrors: false,
+    ownProperties: true,
+    addUsedSchema: false,
+    logger: false,
+    formats: fullFormats,
+  }))
 
 /** What ajv would not mind, and we do. */
 function unfitness(schema: unknown): string | undefined {
