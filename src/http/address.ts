@@ -31,12 +31,14 @@ export function createAddressOf(trustedProxies: readonly string[]): (req: Incomi
   }
 }
 
+const PROXY_HEADERS = ['forwarded', 'x-forwarded-for', 'x-real-ip', 'via']
+
 /**
  * Whether somebody on this very machine connected. A proxy on this machine speaks for others, so a listener behind one
  * never says so, and neither does a request that was forwarded.
  */
 export const isLoopback = (req: IncomingMessage, behindProxy: boolean): boolean => {
-  if (behindProxy || req.headers['x-forwarded-for'] !== undefined || req.headers.forwarded !== undefined) return false
+  if (behindProxy || PROXY_HEADERS.some((name) => req.headers[name] !== undefined)) return false
   const peer = peerOf(req)
   return peer === '::1' || peer.startsWith('127.')
 }

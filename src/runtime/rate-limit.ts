@@ -22,6 +22,8 @@ export interface RateLimitOptions {
 }
 
 const MAX_KEYS = 100_000
+/** Milliseconds since 1970 leave a double some four digits after the point. */
+const ROUNDING_MS = 0.01
 
 export function createRateLimit({ perMinute, burst, clock, maxKeys = MAX_KEYS }: RateLimitOptions): RateLimit {
   const interval = 60_000 / perMinute
@@ -45,8 +47,9 @@ export function createRateLimit({ perMinute, burst, clock, maxKeys = MAX_KEYS }:
   return {
     take(key) {
       const now = clock.nowMs()
-      const excess = Math.max(fullAt.get(key) ?? now, now) + interval - now - allowance
-      if (excess > 0) return Math.max(1, Math.ceil(excess / 1000))
+      const ahead = Math.max((fullAt.get(key) ?? now) - now, 0)
+      const excess = ahead + interval - allowance
+      if (excess > ROUNDING_MS) return Math.max(1, Math.ceil(excess / 1000))
       advance(key, now, 1)
       return undefined
     },

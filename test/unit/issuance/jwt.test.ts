@@ -52,6 +52,7 @@ const ticketWith = (more: Partial<TicketClaims> = {}): TicketClaims => ({
   exp: NOW + 60,
   jti: randomIds.ticketId(3),
   may_act: { sub: 'spiffe://errand.example.com/agents/helper' },
+  act: { sub: 'spiffe://errand.example.com/github/74/main' },
   parent_id: randomIds.credentialId(3),
   grant_id: randomIds.grantId(3),
   task_id: randomIds.taskId(3),
