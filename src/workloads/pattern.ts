@@ -65,7 +65,7 @@ function matcher(parts: readonly string[]): (value: string) => boolean {
   if (last === undefined) return (value) => value === first
   const middle = rest.filter((part) => part !== '')
   return (value) => {
-    if (value.length < first.length + last.length || !value.startsWith(first) || !value.endsWith(last)) return false
+    if (!value.startsWith(first) || !value.endsWith(last)) return false
     const end = value.length - last.length
     let at = first.length
     for (const part of middle) {
@@ -73,6 +73,7 @@ function matcher(parts: readonly string[]): (value: string) => boolean {
       if (found === -1) return false
       at = found + part.length
     }
+    // What the parts before took, the last one cannot take again.
     return at <= end
   }
 }

@@ -25,6 +25,10 @@ describe('a claim is named by its name, or by a JSON Pointer', () => {
     expect(pick(document, pointer)).toEqual(value)
   })
 
+  test('RFC 6901 §4: ~01 is ~1, and no slash', () => {
+    expect(pick({ 'a~1b': 1, 'a/b': 2 }, '/a~01b')).toBe(1)
+  })
+
   test.each([
     '/foo/00',
     '/foo/01',

@@ -259,9 +259,16 @@ describe('RFC 7515, RFC 8725: the envelope', () => {
     ['four parts', (token) => `${token}.`],
     ['five parts', (token) => `${token}..`],
     ['nothing', () => ''],
-    ['more than 16 KiB', (token) => token.padEnd(16_385, 'A')],
   ])('%s is refused', async (_name, change) => {
     expect(await refusalOf(change(await issuer.sign(claims)))).toBe('assertion_malformed')
+  })
+
+  test('contract §1: 16 KiB are enough', async () => {
+    const sized = (length: number): Promise<string> => issuer.sign({ ...claims, padding: 'x'.repeat(length) })
+    const [small, large] = [await sized(11_900), await sized(12_100)]
+    expect([small.length <= 16_384, large.length > 16_384]).toEqual([true, true])
+    expect(await refusalOf(small)).toBe('believed')
+    expect(await refusalOf(large)).toBe('assertion_malformed')
   })
 
   test('RFC 7515 §2: the tail of the signature cannot be varied', async () => {
