@@ -64,6 +64,8 @@ export interface Timeouts {
 const TIMEOUTS: Timeouts = { headers: 10_000, body: 10_000, keepAlive: 65_000 }
 /** An assertion of 16 KiB fits into `Authorization`, and is refused by what reads it when it is longer. */
 const MAX_HEADER_BYTES = 32 * 1024
+/** A connection on which nothing moves in the middle of a request. */
+const IDLE_MS = 60_000
 const HOT_PATH = '/token'
 
 export interface BoundAddress {
@@ -137,6 +139,8 @@ function serverFor(listener: ListenerSettings, deps: EdgeDeps, timeouts: Timeout
   const server = listener.tls
     ? createTlsServer({ ...options, ...tlsOptions(listener.tls) }, onRequest)
     : createServer(options, onRequest)
+  // A client that does not read its answer is gone: what it was to get counts as not sent.
+  server.setTimeout(IDLE_MS)
   server.on('clientError', onClientError)
   return server
 }

@@ -228,6 +228,7 @@ describe('signing', () => {
 
   test.each<[string, Partial<TicketClaims>]>([
     ['more than a minute', { exp: NOW + 61 }],
+    ['another issuer', { iss: 'https://other.example.com' }],
     ['another audience', { aud: 'https://deploy.example.com' }],
     ['no actor', { may_act: { sub: '' } }],
   ])('a ticket with %s is never signed', (_, more) => {
