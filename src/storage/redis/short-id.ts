@@ -5,31 +5,42 @@
  */
 const ALPHABET = '-0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZ_abcdefghijklmnopqrstuvwxyz'
 
-/** Three hex digits are two characters. */
-const PAIRS = new Map<string, string>()
-const TRIPLES = new Map<string, string>()
+/** The characters for twelve bits, which are three hex digits; and back. */
+const PAIRS: string[] = []
+const DIGITS: string[] = []
 for (let bits = 0; bits < 4096; bits += 1) {
-  const pair = ALPHABET.charAt(bits >> 6) + ALPHABET.charAt(bits & 63)
-  const triple = bits.toString(16).padStart(3, '0')
-  PAIRS.set(triple, pair)
-  TRIPLES.set(pair, triple)
+  PAIRS.push(ALPHABET.charAt(bits >> 6) + ALPHABET.charAt(bits & 63))
+  DIGITS.push(bits.toString(16).padStart(3, '0'))
+}
+/** What a character of the alphabet stands for, by its code. */
+const VALUES: readonly number[] = Array.from({ length: 128 }, (_, code) => ALPHABET.indexOf(String.fromCharCode(code)))
+const value = (short: string, at: number): number => VALUES[short.charCodeAt(at)] ?? -1
+
+/** A prefix, the byte with the shard, and 32 digits. */
+const START = 5
+const LENGTH = 37
+
+const nibble = (id: string, at: number): number => {
+  const code = id.charCodeAt(at)
+  return code < 0x3a ? code - 0x30 : code - 0x57
 }
 
-const ID_START = 5
-const ID_LENGTH = 37
-
-/** The 22 characters that stand for an id within its shard. */
+/** The 22 characters that stand for an id within its shard. Several of them are made for each exchange. */
 export function shortId(id: string): string {
+  if (id.length !== LENGTH) throw new TypeError('not an id of ours')
   let short = ''
-  for (let at = ID_START; at < ID_LENGTH; at += 3) short += PAIRS.get(id.slice(at, at + 3).padEnd(3, '0')) ?? ''
-  if (short.length !== 22 || id.length !== ID_LENGTH) throw new TypeError('not an id of ours')
+  for (let at = START; at < LENGTH - 2; at += 3) {
+    short += PAIRS[(nibble(id, at) << 8) | (nibble(id, at + 1) << 4) | nibble(id, at + 2)] ?? ''
+  }
+  short += PAIRS[(nibble(id, LENGTH - 2) << 8) | (nibble(id, LENGTH - 1) << 4)] ?? ''
+  if (short.length !== 22) throw new TypeError('not an id of ours')
   return short
 }
 
 /** The 32 hex digits that 22 characters stand for. */
 export function longDigits(short: string): string {
   let digits = ''
-  for (let at = 0; at < 22; at += 2) digits += TRIPLES.get(short.slice(at, at + 2)) ?? ''
+  for (let at = 0; at < 22; at += 2) digits += DIGITS[(value(short, at) << 6) | value(short, at + 1)] ?? ''
   if (digits.length !== 33 || short.length !== 22) throw new TypeError('not a short id')
   return digits.slice(0, 32)
 }
