@@ -140,6 +140,7 @@ function parseExchange(form: Form, subjectIsClient: boolean): ExchangeRequest {
 function parsePoll(form: Form): PollRequest {
   // A poll continues a request and never changes it (Deferred Token Response, "Substrate Guarantees").
   if (form.get('completion_mode') !== undefined) throw malformed('a poll carries no completion_mode')
+  if (parseActorToken(form) !== undefined) throw malformed('an actor_token goes with a ticket only')
   const deferralCode = form.get('deferral_code')
   if (deferralCode === undefined) throw malformed('deferral_code is missing')
   if (!isDeferralCode(deferralCode)) throw malformed('the deferral_code is not known', 'invalid_grant')

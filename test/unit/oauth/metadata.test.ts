@@ -1,0 +1,51 @@
+import { describe, expect, test } from '@jest/globals'
+import { authorizationServerMetadata, openidConfiguration } from '../../../src/oauth/metadata.js'
+
+const facts = {
+  issuer: 'https://e.example.com/x',
+  signingAlgs: ['ES256'],
+  clientAlgs: ['ES256'],
+  detailTypes: ['query'],
+}
+
+describe('RFC 8414: metadata', () => {
+  test('every endpoint is below the issuer as configured', () => {
+    expect(authorizationServerMetadata(facts)).toMatchObject({
+      issuer: 'https://e.example.com/x',
+      token_endpoint: 'https://e.example.com/x/token',
+      introspection_endpoint: 'https://e.example.com/x/introspect',
+      revocation_endpoint: 'https://e.example.com/x/revoke',
+      jwks_uri: 'https://e.example.com/x/jwks',
+      authorization_endpoint: 'https://e.example.com/x/authorize',
+    })
+  })
+
+  test('the three grant types, deferral and its cancellation are announced', () => {
+    expect(authorizationServerMetadata(facts)).toMatchObject({
+      grant_types_supported: [
+        'urn:ietf:params:oauth:grant-type:token-exchange',
+        'client_credentials',
+        'urn:ietf:params:oauth:grant-type:deferred',
+      ],
+      deferred_token_response_supported: true,
+      revocation_endpoint_token_type_values_supported: expect.arrayContaining([
+        'urn:ietf:params:oauth:token-type:deferral-code',
+      ]),
+    })
+  })
+
+  test('RFC 9396 §10: types of authorization_details, when there are any', () => {
+    expect(authorizationServerMetadata(facts)).toHaveProperty('authorization_details_types_supported', ['query'])
+    expect(authorizationServerMetadata({ ...facts, detailTypes: [] })).not.toHaveProperty(
+      'authorization_details_types_supported',
+    )
+  })
+
+  test('what clouds read to federate names the same issuer, keys and algorithms', () => {
+    expect(openidConfiguration(facts)).toMatchObject({
+      issuer: facts.issuer,
+      jwks_uri: `${facts.issuer}/jwks`,
+      id_token_signing_alg_values_supported: ['ES256'],
+    })
+  })
+})
