@@ -14,7 +14,7 @@ import { parseKeySet } from '../workloads/key-set.js'
  * one person however many accounts the machine has: their `sub` is always `local`.
  */
 export const LOCAL_ISSUER = 'urn:errand:local-person'
-export const LOCAL_SUBJECT = 'local'
+const LOCAL_SUBJECT = 'local'
 export const LOCAL_ALGORITHM = 'EdDSA'
 export const LOCAL_TOKEN_SECONDS = 60
 

@@ -14,7 +14,7 @@ export interface ParsedJws {
 }
 
 /** Larger ones are refused before anything else is done with them (contract §1). */
-export const MAX_ASSERTION_BYTES = 16 * 1024
+const MAX_ASSERTION_BYTES = 16 * 1024
 const MAX_KID = 512
 
 /**
