@@ -29,6 +29,7 @@
  *   then those of the grant's revision.
  * - A grant that is forgotten is read, listed and found no more, and its codes and credentials are unknown. The records of
  *   its tasks go then or later.
+ * - All events of a step belong to its shard, those of the key ring to shard 0.
  * - `list` filters by status, by anchor (the `anchorKey` of the request, `where.anchor` of a created grant), or both.
  */
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals'

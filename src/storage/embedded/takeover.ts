@@ -52,7 +52,13 @@ export async function takeOver(lmdb: Lmdb, segment: number, outcome: Outcome): P
   const changes = [...outcome]
   const commits: Promise<unknown>[] = []
   for (let at = 0; at < changes.length; at += SLICE) {
-    commits.push(committed(lmdb.batch(() => writeAll(lmdb, changes.slice(at, at + SLICE)))))
+    commits.push(
+      committed(
+        lmdb.batch(() => {
+          writeAll(lmdb, changes.slice(at, at + SLICE))
+        }),
+      ),
+    )
     await nextTurn()
   }
   const failures = (await Promise.all(commits)).filter((failure) => failure !== undefined)
