@@ -1,5 +1,5 @@
 import type { EncodedEvent, EventType } from '../evidence/event.js'
-import { digestOf } from '../grants/digest.js'
+import { canonicalTerms, digestOf } from '../grants/digest.js'
 import type { Grant } from '../grants/grant.js'
 import { pendingForRun } from '../grants/grant-for-run.js'
 import type { DeferralRecord } from '../grants/grant-store.js'
@@ -46,7 +46,12 @@ async function ask(
     anchorKey: exchanging.where.anchor,
     claims: claimsOn(exchanging.proved, id, exchanging.task, []),
     deferral: deferralOf(deps, exchanging, id, decideBy(grant), code),
-    events: [eventOf(deps, exchanging, 'grant.requested', id, { digest: digestOf(grant.terms), terms: grant.terms })],
+    events: [
+      eventOf(deps, exchanging, 'grant.requested', id, {
+        digest: digestOf(grant.terms),
+        terms: canonicalTerms(grant.terms),
+      }),
+    ],
   })
   switch (answer.kind) {
     case 'requested':

@@ -3,7 +3,7 @@ import type { OpenedGrant } from '../grants/choose.js'
 import type { Claim, Whereabouts } from '../grants/grant-store.js'
 import type { Issuance, Recorded, TaskRecord } from '../grants/issuance-store.js'
 import { credentialDocument, taskDocument } from '../grants/documents.js'
-import { digestOf } from '../grants/digest.js'
+import { canonicalTerms, digestOf } from '../grants/digest.js'
 import { holderOf } from '../grants/whereabouts.js'
 import type { AccessTokenClaims, Act } from '../issuance/jwt.js'
 import { TOKEN_TYPE } from '../oauth/urns.js'
@@ -176,7 +176,7 @@ function eventsOf({ describe }: ExchangeDeps, plan: Plan, made: Made): Issuance[
           person: `rule:${plan.grant.rules.join('+')}`,
           audience: plan.access.audience,
         },
-        { digest: digestOf(made.grant.terms), terms: made.grant.terms },
+        { digest: digestOf(made.grant.terms), terms: canonicalTerms(made.grant.terms) },
       ),
     )
   if ('open' in plan.task)

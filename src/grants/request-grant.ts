@@ -10,7 +10,7 @@ import { compilePattern } from '../workloads/pattern.js'
 import type { WorkloadSource } from '../workloads/source.js'
 import type { Workload } from '../workloads/workload.js'
 import { claimsOn } from './assertion-claim.js'
-import { digestOf } from './digest.js'
+import { canonicalTerms, digestOf } from './digest.js'
 import type { Access, AuthorizationDetail, CredentialType, Delegate, Grant, Terms } from './grant.js'
 import type { GrantDeps } from './grant-deps.js'
 import type { GrantIndex } from './grant-store.js'
@@ -95,7 +95,7 @@ export async function requestGrant(
           grantId: grant.terms.id,
           ...('workload' in by ? { workload: by.workload.spiffeId } : { person: by.person.id }),
         },
-        { digest: digestOf(grant.terms), terms: grant.terms },
+        { digest: digestOf(grant.terms), terms: canonicalTerms(grant.terms) },
       ),
     ],
   })

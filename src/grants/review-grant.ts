@@ -4,7 +4,7 @@ import { resolveAccess } from '../policy/resolve-access.js'
 import { splitScope } from '../oauth/scope.js'
 import { shardOf, type GrantId } from '../runtime/ids.js'
 import { ok, refuse, type Result } from '../runtime/result.js'
-import { digestOf } from './digest.js'
+import { canonicalTerms, digestOf } from './digest.js'
 import type { Grant } from './grant.js'
 import type { GrantDeps } from './grant-deps.js'
 import { joinTiers, type JoinedTier } from './join-tiers.js'
@@ -80,7 +80,12 @@ function changeOf(deps: GrantDeps, from: Grant, to: Grant, person: Person): Chan
     }),
   ]
   if (digestOf(to.terms) !== digestOf(from.terms))
-    events.push(deps.describe(shard, 'grant.narrowed', now, subject, { digest: digestOf(to.terms), terms: to.terms }))
+    events.push(
+      deps.describe(shard, 'grant.narrowed', now, subject, {
+        digest: digestOf(to.terms),
+        terms: canonicalTerms(to.terms),
+      }),
+    )
   if (to.status === 'active')
     events.push(
       deps.describe(shard, 'grant.activated', now, subject, {
