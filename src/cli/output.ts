@@ -46,8 +46,8 @@ export function createOutput(io: Pick<Io, 'stdout' | 'stderr' | 'env'>, json: bo
       if (io.env['ERRAND_DEBUG']) io.stderr.write(framesOf(error))
       return known.exitCode
     },
-    // The stream was looked at above: styleText of Node 20 does not know which one is meant.
-    style: (style, text) => (styled && !json ? styleText(STYLES[style], text) : text),
+    // The stream was looked at above.
+    style: (style, text) => (styled && !json ? styleText(STYLES[style], text, { validateStream: false }) : text),
   }
 }
 

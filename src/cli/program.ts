@@ -1,5 +1,6 @@
 import { Command, CommanderError, Option } from 'commander'
 import { brokerUrl } from './arguments.js'
+import { CommandError } from './command-error.js'
 import { configCheck } from './commands/config-check.js'
 import { demo } from './commands/demo.js'
 import { evidenceTail } from './commands/evidence-tail.js'
@@ -28,25 +29,31 @@ import { VERSION } from './version.js'
  */
 export async function run(args: readonly string[], io: Io): Promise<ExitCode> {
   let code: ExitCode = EXIT.ok
+  const isJson = args.includes('--json')
   const bind: Bind = <Options, Args extends readonly unknown[]>(command: Command, work: Work<Options, Args>) =>
     command.action(async (...given: unknown[]) => {
       code = (await work(contextOf(command, io), ...parsedBy<Options, Args>(given))) ?? EXIT.ok
     })
-  const program = createProgram(bind, io)
+  const program = createProgram(bind, { ...io, stderr: isJson ? SILENT : io.stderr })
   try {
     await program.parseAsync([...args], { from: 'user' })
     return code
   } catch (error) {
-    if (error instanceof CommanderError) return error.exitCode === 0 ? EXIT.ok : EXIT.usage
-    return createOutput(io, args.includes('--json')).error(error)
+    const output = createOutput(io, isJson)
+    if (!(error instanceof CommanderError)) return output.error(error)
+    if (error.exitCode === 0) return EXIT.ok
+    return isJson ? output.error(new CommandError(EXIT.usage, error.message.replace(/^error: /, ''))) : EXIT.usage
   }
 }
+
+/** With `--json` there is one document on standard error, which says what commander would have said in words. */
+const SILENT = { write: () => true }
 
 /** commander passes the arguments, then the options, then the command itself: what each command declared, in this order. */
 const parsedBy = <Options, Args extends readonly unknown[]>(given: readonly unknown[]): [Options, ...Args] =>
   [given.at(-2), ...given.slice(0, -2)] as unknown as [Options, ...Args]
 
-function createProgram(bind: Bind, io: Io): Command {
+function createProgram(bind: Bind, { stdout, stderr }: Pick<Io, 'stdout' | 'stderr'>): Command {
   const program = new Command('errand')
     .description(
       'A short-lived credential broker: people approve an errand, a workload gets a credential for it alone.',
@@ -58,24 +65,25 @@ function createProgram(bind: Bind, io: Io): Command {
     .option('--token-file <file>', 'a person’s token; by default ERRAND_TOKEN, else the local person’s')
     .configureHelp({ showGlobalOptions: true })
     .configureOutput({
-      writeOut: (text) => void io.stdout.write(text),
-      writeErr: (text) => void io.stderr.write(text),
+      writeOut: (text) => void stdout.write(text),
+      writeErr: (text) => void stderr.write(text),
     })
     .showHelpAfterError('(add --help to see how)')
     .exitOverride()
     .addHelpText('after', AFTER_HELP)
 
   for (const register of [demo, serve, exchange]) register(program, bind)
-  const group = (name: string, about: string): Command => program.command(name).description(about)
-  const grants = group('grants', 'ask for, look at and decide on grants')
+  const group = (name: string, about: string, example: string): Command =>
+    program.command(name).description(about).addHelpText('after', `\nExample:\n  $ errand ${name} ${example}`)
+  const grants = group('grants', 'ask for, look at and decide on grants', 'list --status pending')
   for (const register of [grantsRequest, grantsList, grantsShow, grantsApprove, grantsDeny, grantsRevoke])
     register(grants, bind)
-  const tasks = group('tasks', 'keep a task alive, and end it')
+  const tasks = group('tasks', 'keep a task alive, and end it', 'complete tk_5c… --assertion-file token.jwt')
   for (const register of [tasksShow, tasksComplete, tasksHeartbeat]) register(tasks, bind)
-  const keys = group('keys', 'the keys that sign credentials; on the broker’s machine only')
+  const keys = group('keys', 'the keys that sign credentials; on the broker’s machine only', 'list')
   for (const register of [keysList, keysRotate]) register(keys, bind)
-  evidenceTail(group('evidence', 'what happened'), bind)
-  configCheck(group('config', 'the configuration file'), bind)
+  evidenceTail(group('evidence', 'what happened', 'tail --follow'), bind)
+  configCheck(group('config', 'the configuration file', 'check errand.yaml'), bind)
   return program
 }
 

@@ -1,4 +1,4 @@
-import { chmodSync, mkdirSync, rmSync } from 'node:fs'
+import { mkdirSync, rmSync } from 'node:fs'
 import type { IncomingMessage, Server, ServerResponse } from 'node:http'
 import { createServer } from 'node:http'
 import { connect } from 'node:net'
@@ -15,11 +15,19 @@ export interface ControlServer {
   stop(): Promise<void>
 }
 
+/** `sun_path` of the systems that we run on, with its closing zero. */
+const MAX_PATH_BYTES = 103
+
 /** @returns `undefined` when the socket cannot be made: the broker runs without it, and the log says why */
 export async function openControl(path: string, keys: KeyControl, log: Log): Promise<ControlServer | undefined> {
   const server = createServer({ requestTimeout: 5000, headersTimeout: 5000 }, (request, response) => {
     void answer(request, response, keys, log)
   })
+  // Node cuts a longer path short, and would listen somewhere else.
+  if (Buffer.byteLength(path) > MAX_PATH_BYTES) {
+    log.warn('control_socket_unavailable', { detail: 'the path of the data directory is too long for a socket' })
+    return undefined
+  }
   try {
     mkdirSync(dirname(path), { recursive: true, mode: 0o700 })
     if (await isListening(path)) {
@@ -62,10 +70,7 @@ function listen(server: Server, path: string): Promise<void> {
     // The socket is made while listen() runs, and must never be open to others, were it for a moment.
     const before = process.umask(0o177)
     try {
-      server.listen(path, () => {
-        chmodSync(path, 0o600)
-        resolve()
-      })
+      server.listen(path, resolve)
     } finally {
       process.umask(before)
     }
