@@ -206,7 +206,7 @@ export class Database implements Base {
   async #takeOverInBackground(journal: Journal, segment: number, outcome: Outcome): Promise<void> {
     try {
       await journal.close()
-      while (this.#state === 'open' && !(await this.#tookOver(segment, outcome))) await sleep(this.limits.retryMs)
+      while (!(await this.#tookOver(segment, outcome)) && this.#state === 'open') await sleep(this.limits.retryMs)
     } finally {
       this.#takingOver = undefined
     }
