@@ -20,7 +20,9 @@ export const segmentPath = (directory: string, segment: number): string =>
 
 export async function openLmdb(directory: string): Promise<Lmdb> {
   const path = join(directory, 'store.mdb')
-  const lmdb = open<string, Buffer>({ path, noSubdir: true, keyEncoding: 'binary', encoding: 'string' })
+  // Without batches of its own making: when those fail, nobody can catch it.
+  const options = { noSubdir: true, keyEncoding: 'binary', encoding: 'string', eventTurnBatching: false } as const
+  const lmdb = open<string, Buffer>({ path, ...options })
   await Promise.all([chmod(path, 0o600), chmod(`${path}-lock`, 0o600)])
   return lmdb
 }
