@@ -16,11 +16,11 @@ export async function authenticateClient(
   return verified
 }
 
-export const isNamedBy = (workload: Workload, clientId: string | undefined): boolean =>
+const isNamedBy = (workload: Workload, clientId: string | undefined): boolean =>
   clientId === undefined || clientId === workload.subject || clientId === workload.spiffeId
 
 /** Whether two assertions prove the same run of the same workload. */
-export const isSameRun = (a: Workload, b: Workload): boolean => holderOf(a, []) === holderOf(b, [])
+const isSameRun = (a: Workload, b: Workload): boolean => holderOf(a, []) === holderOf(b, [])
 
 /**
  * The workloads that an exchange has proved: its subject, and its client when it authenticates by another assertion.

@@ -12,7 +12,7 @@ import type { GrantId } from '../runtime/ids.js'
 import { claimsOn } from '../grants/assertion-claim.js'
 import { encodeDeferredRequest } from './deferred-request.js'
 import type { ExchangeDeps } from './dependencies.js'
-import type { Exchanging } from './exchange-assertion.js'
+import type { Exchanging } from './exchanging.js'
 import type { Deferred, Outcome } from './outcome.js'
 import type { ExchangeRefusal } from './refusal.js'
 

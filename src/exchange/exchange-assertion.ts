@@ -1,35 +1,23 @@
 import { chooseGrant, isFor, type ChoiceFacts, type OpenedGrant } from '../grants/choose.js'
 import { activeByRule } from '../grants/grant-for-run.js'
-import type { Found, Whereabouts } from '../grants/grant-store.js'
+import type { Found } from '../grants/grant-store.js'
 import { isWithin } from '../grants/access.js'
 import { hasRunIds, whereaboutsOf } from '../grants/whereabouts.js'
 import type { ExchangeRequest } from '../oauth/token-request.js'
 import { decide, isForRules } from '../policy/decide.js'
-import { resolveAccess, type Asked } from '../policy/resolve-access.js'
+import { resolveAccess } from '../policy/resolve-access.js'
 import { Fault } from '../runtime/fault.js'
 import { parseGrantId } from '../runtime/ids.js'
-import type { Workload } from '../workloads/workload.js'
 import { claimsOn } from '../grants/assertion-claim.js'
 import { authenticateBeside } from './authenticate-client.js'
 import { defer } from './defer.js'
 import type { ExchangeDeps } from './dependencies.js'
-import { issue, type IssueResult, type OpenTask, type Plan } from './issue.js'
+import { issue, type OpenTask, type Plan } from './issue.js'
+import type { Exchanging } from './exchanging.js'
+import { issueRefusal } from './issue-refusal.js'
 import { refused, type Outcome } from './outcome.js'
 import { recordRefusal } from './record-refusal.js'
 import type { ExchangeRefusal } from './refusal.js'
-
-/** An exchange, as far as it is known before the store is asked. */
-export interface Exchanging {
-  readonly request: ExchangeRequest
-  readonly workload: Workload
-  /** All that proved themselves: their assertions are used up together. */
-  readonly proved: readonly Workload[]
-  readonly asked: Asked
-  readonly where: Whereabouts
-  /** `task`, or empty. */
-  readonly task: string
-  readonly rules: readonly string[]
-}
 
 /** How often an exchange looks again when the run or the grant changed under it. */
 const ATTEMPTS = 8
@@ -88,7 +76,7 @@ async function settle(deps: ExchangeDeps, exchanging: Exchanging): Promise<Outco
     if (decided.kind === 'defer') return defer(deps, exchanging)
     const result = await issue(deps, decided.plan)
     if ('recorded' in result) return result.recorded
-    const refusal = refusalOf(result)
+    const refusal = issueRefusal(result)
     if (refusal !== undefined) return refusal
   }
   throw new Fault('contended', 'the run changed under every attempt to issue a credential')
@@ -184,26 +172,4 @@ function refusalOfNamed(named: string, grants: readonly OpenedGrant[], facts: Ch
   return isWithin({ ...access, authorization_details: [] }, grant.terms.access)
     ? { reason: 'details_wider' }
     : { reason: 'scope_wider' }
-}
-
-/** `undefined`: look again. */
-export function refusalOf(result: Extract<IssueResult, { refused: unknown }>): ExchangeRefusal | undefined {
-  switch (result.refused) {
-    case 'conflict':
-      return undefined
-    case 'claim_taken':
-      return { reason: 'assertion_used' }
-    case 'run_ended':
-    case 'task_ended':
-    case 'parent_ended':
-    case 'ticket_used':
-    case 'over_children':
-      return { reason: result.refused }
-    case 'grant_ended':
-    case 'over_tasks':
-    case 'no_time_left':
-      return { reason: 'grant_not_usable' }
-    case 'deferral_closed':
-      return { reason: 'deferral_redeemed' }
-  }
 }

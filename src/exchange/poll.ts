@@ -13,8 +13,8 @@ import { claimsOn } from '../grants/assertion-claim.js'
 import { authenticateClient } from './authenticate-client.js'
 import { decodeDeferredRequest, type DeferredRequest } from './deferred-request.js'
 import type { ExchangeDeps } from './dependencies.js'
-import { refusalOf } from './exchange-assertion.js'
 import { issue, type Plan } from './issue.js'
+import { issueRefusal } from './issue-refusal.js'
 import { refused, type Outcome } from './outcome.js'
 import { recordRefusal } from './record-refusal.js'
 import type { ExchangeRefusal } from './refusal.js'
@@ -83,7 +83,7 @@ async function redeem(
     if ('reason' in plan) return plan
     const result = await issue(deps, plan)
     if ('recorded' in result) return result.recorded
-    const refusal = refusalOf(result)
+    const refusal = issueRefusal(result)
     if (refusal !== undefined) return refusal
   }
   throw new Fault('contended', 'the run changed under every attempt to redeem a deferral code')

@@ -11,8 +11,8 @@ import type { Workload } from '../workloads/workload.js'
 import { claimsOn } from '../grants/assertion-claim.js'
 import type { ExchangeDeps } from './dependencies.js'
 import { depthOf } from './act.js'
-import { refusalOf } from './exchange-assertion.js'
 import { issue, type Plan } from './issue.js'
+import { issueRefusal } from './issue-refusal.js'
 import { refused, type Outcome } from './outcome.js'
 import { recordRefusal } from './record-refusal.js'
 import type { ExchangeRefusal } from './refusal.js'
@@ -95,7 +95,7 @@ async function settle(
     if (!plan.ok) return plan.refusal
     const result = await issue(deps, plan.value)
     if ('recorded' in result) return result.recorded
-    const refusal = refusalOf(result)
+    const refusal = issueRefusal(result)
     if (refusal !== undefined) return refusal
   }
   throw new Fault('contended', 'the grant changed under every attempt to redeem a ticket')

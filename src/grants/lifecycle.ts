@@ -11,7 +11,7 @@ const ENDS: Readonly<Record<Ended['reason'], GrantStatus>> = {
 }
 
 /** An ended grant is kept this long, so that it can be read; its evidence stays. Seconds. */
-export const KEEP_ENDED = 30 * 86_400
+const KEEP_ENDED = 30 * 86_400
 
 export const isEnded = (grant: Grant): boolean => grant.status !== 'pending' && grant.status !== 'active'
 

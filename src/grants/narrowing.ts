@@ -2,8 +2,17 @@ import { isDeepStrictEqual } from 'node:util'
 import { isWithin } from './access.js'
 import type { Terms } from './grant.js'
 
-/** What keeps `terms` from being a narrowing of `from`; `undefined` when nothing does. What people may narrow is access and measure, never who, what for, or who decides. */
+/**
+ * What keeps `terms` from being a narrowing of `from`; `undefined` when nothing does. What people may narrow is access
+ * and measure, never who, what for, or who decides. Terms that say the same narrow nothing: they would void the reviews
+ * of others for no reason.
+ */
 export function narrowingFault(terms: Terms, from: Terms): string | undefined {
+  return wideningFault(terms, from) ?? (wideningFault(from, terms) === undefined ? 'nothing is narrower' : undefined)
+}
+
+/** What `terms` has that `from` has not. */
+function wideningFault(terms: Terms, from: Terms): string | undefined {
   const changed = FIXED.find((name) => !isDeepStrictEqual(terms[name], from[name]))
   if (changed !== undefined) return `${changed} cannot be changed`
   if (terms.access.length === 0 || !terms.access.every((access) => isWithin(access, from.access)))

@@ -44,6 +44,8 @@ export type GrantRefusal =
   | { readonly reason: 'delegate_without_anchor'; readonly claim: string }
   | { readonly reason: 'delegate_malformed'; readonly name: string }
   | { readonly reason: 'several_tasks' }
+  /** `same_person` does not tell which person asks: nobody could be told apart from them, so nobody could approve. */
+  | { readonly reason: 'person_ambiguous' }
   | { readonly reason: 'type_not_issued' }
   | { readonly reason: 'audience_repeated' }
   | { readonly reason: 'decided_by_rules' }
@@ -72,6 +74,7 @@ export async function requestGrant(
   by: Requesting,
   body: GrantBody,
 ): Promise<Result<Grant, GrantRefusal>> {
+  if ('person' in by && by.person.samePerson === undefined) return refuse({ reason: 'person_ambiguous' })
   const whose = 'workload' in by ? ownDelegate(deps, by.workload, body) : statedDelegate(deps, body)
   if (!whose.ok) return whose
   const asked = resolveAll(deps, body)

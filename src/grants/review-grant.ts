@@ -53,7 +53,7 @@ function contextOf(deps: GrantDeps, grant: Grant): ReviewContext | undefined {
   }
 }
 
-export function tierOf({ catalogue }: Pick<GrantDeps, 'catalogue'>, { terms }: Grant): JoinedTier | undefined {
+function tierOf({ catalogue }: Pick<GrantDeps, 'catalogue'>, { terms }: Grant): JoinedTier | undefined {
   const tiers = []
   for (const { audience, scope, authorization_details } of terms.access) {
     const resolved = resolveAccess(catalogue, [audience], splitScope(scope), authorization_details)

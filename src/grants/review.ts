@@ -60,10 +60,10 @@ export function review(
   if (request.decision === 'deny')
     return ok(end({ ...grant, reviews: [...grant.reviews, made] }, 'denied', person.id, context.now))
 
-  const refusal = approvalRefusal(grant, person, context)
-  if (refusal !== undefined) return refuse(refusal)
   // With narrower terms, earlier reviews are of something else: they are void.
   const earlier = request.terms === undefined ? grant.reviews : []
+  const refusal = approvalRefusal(grant, earlier, person, context)
+  if (refusal !== undefined) return refuse(refusal)
   const unseparated = separationOf(grant, person, context) === 'cannot_tell'
   const reviewed: Grant = {
     ...grant,
@@ -73,20 +73,27 @@ export function review(
   return ok(meets(reviewed.reviews, terms.required_reviews) ? activate(reviewed, context.now) : reviewed)
 }
 
-function approvalRefusal(grant: Grant, person: Person, context: ReviewContext): ReviewRefusal | undefined {
+/** `earlier`: the reviews that stand beside this one. */
+function approvalRefusal(
+  grant: Grant,
+  earlier: readonly Review[],
+  person: Person,
+  context: ReviewContext,
+): ReviewRefusal | undefined {
   if (person.samePerson === undefined) return { reason: 'person_ambiguous' }
-  const { requested_by } = grant.terms
-  if (
-    requested_by.kind === 'person' &&
-    (requested_by.id === person.id || grant.requesterSamePerson === person.samePerson)
-  )
-    return { reason: 'is_requester' }
-  if (grant.reviews.some((earlier) => earlier.same_person === person.samePerson || earlier.by === person.id))
+  if (mayBeRequester(grant, person)) return { reason: 'is_requester' }
+  if (earlier.some((made) => made.same_person === person.samePerson || made.by === person.id))
     return { reason: 'already_reviewed' }
   const separation = separationOf(grant, person, context)
   if (separation === 'same') return { reason: 'started_the_run' }
   if (separation === 'cannot_tell' && context.tier.separation === 'strict') return { reason: 'separation_unknown' }
   return undefined
+}
+
+/** Nobody can be told apart from a person of whom nobody knows which accounts they have. */
+function mayBeRequester({ terms: { requested_by }, requesterSamePerson }: Grant, person: Person): boolean {
+  if (requested_by.kind !== 'person') return false
+  return requested_by.id === person.id || requesterSamePerson === undefined || requesterSamePerson === person.samePerson
 }
 
 /** A standing window names no starter yet; its approver must be known at the source all the same, to be told apart at each exchange. */

@@ -18,7 +18,8 @@ export function separate(startedBy: { readonly id?: string } | undefined, linked
 export function mayUse(grant: Grant, workload: Workload, separation: 'strict' | 'best_effort'): boolean {
   const startedBy = workload.startedBy === 'unknown' ? {} : workload.startedBy
   return grant.reviews.every((review) => {
-    if (review.decision !== 'approve' || review.by.startsWith('rule:')) return true
+    // A rule reviews for no group, and a person always for one, whatever their people source is called.
+    if (review.decision !== 'approve' || review.group === '') return true
     const verdict = separate(startedBy, review.linked)
     return verdict === 'separate' || (verdict === 'cannot_tell' && separation === 'best_effort')
   })

@@ -30,7 +30,7 @@ export function viewGrant(grant: Grant, now: EpochSeconds): Readonly<Record<stri
 }
 
 /** The record decides, not when it is swept. */
-export function statusAt(grant: Grant, now: EpochSeconds): GrantStatus {
+function statusAt(grant: Grant, now: EpochSeconds): GrantStatus {
   const over =
     grant.status === 'pending' ? now >= decideBy(grant) : grant.status === 'active' && now >= (grant.expiresAt ?? 0)
   return over ? 'expired' : grant.status

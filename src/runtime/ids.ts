@@ -42,17 +42,21 @@ export const randomIds: Ids = {
 }
 
 const parseId =
-  <T extends string>(prefix: string) =>
-  (raw: unknown): T | undefined =>
-    typeof raw === 'string' && raw.startsWith(prefix) && DIGITS.test(raw.slice(prefix.length)) ? (raw as T) : undefined
+  <P extends string>(prefix: P) =>
+  (raw: unknown): `${P}${string}` | undefined =>
+    typeof raw === 'string' && raw.startsWith(prefix) && DIGITS.test(raw.slice(prefix.length))
+      ? (raw as `${P}${string}`)
+      : undefined
 
-export const parseGrantId = parseId<GrantId>('gr_')
-export const parseTaskId = parseId<TaskId>('tk_')
-export const parseCredentialId = parseId<CredentialId>('cr_')
+export const parseGrantId = parseId('gr_')
+export const parseTaskId = parseId('tk_')
+export const parseCredentialId = parseId('cr_')
 
 /** The shard of any id of ours. */
 export const shardOf = (id: string): Shard => Number.parseInt(id.slice(3, 5), 16) & 0x3f
 
 /** The shard of a workload: hash(workload source, anchor). All its grants live there. */
 export const shardOfWorkload = (source: string, anchor: string): Shard =>
-  (createHash('sha256').update(JSON.stringify([source, anchor])).digest()[0] ?? 0) & 0x3f
+  (createHash('sha256')
+    .update(JSON.stringify([source, anchor]))
+    .digest()[0] ?? 0) & 0x3f

@@ -155,6 +155,8 @@ function refusalAnswerOf(refusal: GrantRefusal): HttpAnswer {
       return no(400, 'a pattern of the delegate cannot be read', { members: { name: refusal.name } })
     case 'several_tasks':
       return no(403, 'a workload asks for one task; standing windows are asked for by people')
+    case 'person_ambiguous':
+      return no(403, 'your token does not say which person you are across accounts (same_person)')
     case 'type_not_issued':
       return no(400, 'an audience does not take this type of credential')
     case 'audience_repeated':

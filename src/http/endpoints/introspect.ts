@@ -71,7 +71,7 @@ async function authenticate(
 }
 
 /** RFC 6749 §2.3.1: id and secret are form-encoded before they are joined. */
-export function parseBasic(authorization: string | undefined): ResourceServerProof | undefined {
+function parseBasic(authorization: string | undefined): ResourceServerProof | undefined {
   const encoded = /^Basic ([A-Za-z0-9+/]+={0,2})$/i.exec(authorization ?? '')?.[1]
   if (encoded === undefined) return undefined
   const text = Buffer.from(encoded, 'base64').toString('utf8')

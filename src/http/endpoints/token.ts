@@ -61,7 +61,7 @@ async function answerToken(deps: TokenDeps, form: URLSearchParams, context: Requ
   }
   const { label, reason } = labelsOf(outcome)
   deps.metrics.exchange(label, reason, seconds())
-  deps.log.info('exchange', { request_id: context.requestId, outcome: label, reason, ...idsOf(outcome) })
+  deps.log.debug('exchange', { request_id: context.requestId, outcome: label, reason, ...idsOf(outcome) })
   return { ...renderOutcome(outcome), ...deliveryOf(deps, outcome), ...unverifiedOf(outcome) }
 }
 

@@ -1,0 +1,24 @@
+import type { IssueResult } from './issue.js'
+import type { ExchangeRefusal } from './refusal.js'
+
+/** What the store's answer means for the caller. `undefined`: something moved, look again and decide again. */
+export function issueRefusal(result: Extract<IssueResult, { refused: unknown }>): ExchangeRefusal | undefined {
+  switch (result.refused) {
+    case 'conflict':
+      return undefined
+    case 'claim_taken':
+      return { reason: 'assertion_used' }
+    case 'run_ended':
+    case 'task_ended':
+    case 'parent_ended':
+    case 'ticket_used':
+    case 'over_children':
+      return { reason: result.refused }
+    case 'grant_ended':
+    case 'over_tasks':
+    case 'no_time_left':
+      return { reason: 'grant_not_usable' }
+    case 'deferral_closed':
+      return { reason: 'deferral_redeemed' }
+  }
+}
