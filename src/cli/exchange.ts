@@ -87,27 +87,30 @@ const SLOW_DOWN_SECONDS = 5
 async function waitFor(deps: ExchangeDeps, deferred: DeferredAnswer, until: number): Promise<TokenAnswer> {
   let interval = deferred.interval
   for (;;) {
-    const left = Math.floor((until - deps.nowMs()) / 1000)
-    if (left <= 0) throw stillPending(deferred)
-    await sleep(Math.min(interval, left) * 1000)
+    const leftMs = until - deps.nowMs()
+    if (leftMs <= 0) throw stillPending(deferred)
+    await sleep(Math.min(interval * 1000, leftMs))
     const answer = await pollOnce(deps, deferred.deferral_code)
-    if (answer?.status === 200) return parseTokenAnswer(answer.body)
-    const next = answer === undefined ? interval : nextInterval(answer, interval)
-    if (next === undefined) throw answer === undefined ? stillPending(deferred) : finalRefusal(answer)
+    if (answer.status === 200) return parseTokenAnswer(answer.body)
+    const next = nextInterval(answer, interval)
+    if (next === undefined) throw finalRefusal(answer)
     interval = next
     deps.progress(`nobody has decided yet; waiting for another ${duration((until - deps.nowMs()) / 1000)}`)
   }
 }
 
+/** As if it had said so itself. */
+const UNREACHABLE: ApiAnswer = { status: 503, body: undefined }
+
 /** A broker that is restarted meanwhile has forgotten nothing: ask again. */
-async function pollOnce({ api, assertion, progress }: ExchangeDeps, code: string): Promise<ApiAnswer | undefined> {
+async function pollOnce({ api, assertion, progress }: ExchangeDeps, code: string): Promise<ApiAnswer> {
   const fresh = await assertion()
   try {
     return await pollDeferral(api, fresh, code)
   } catch (error) {
     if (!(error instanceof CommandError) || error.exitCode !== EXIT.unavailable) throw error
     progress(`${error.message}; trying again`)
-    return undefined
+    return UNREACHABLE
   }
 }
 

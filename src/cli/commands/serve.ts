@@ -1,9 +1,10 @@
 import type { Command } from 'commander'
 import type { Settings } from '../../config/settings.js'
-import { onStopSignal } from '../../runtime/lifecycle.js'
-import type { Bind, Context } from '../context.js'
+import { CommandError } from '../command-error.js'
+import type { Bind } from '../context.js'
+import type { KeyControl } from '../control/key-control.js'
 import { openControl } from '../control/server.js'
-import { EXIT, type ExitCode } from '../exit-codes.js'
+import { EXIT } from '../exit-codes.js'
 import { socketOf } from '../keys.js'
 import { VERSION } from '../version.js'
 
@@ -15,38 +16,33 @@ Examples:
 SIGTERM and SIGINT stop it after what is in flight; a second one means at once. The log goes to standard output.`
 
 export const serve = (parent: Command, bind: Bind): Command =>
-  bind<object, []>(parent.command('serve').description('run the broker').addHelpText('after', EXAMPLES), (context) =>
-    runBroker(context, context.session.settings()),
+  bind<object, []>(
+    parent.command('serve').description('run the broker').addHelpText('after', EXAMPLES),
+    async ({ session, output }) => {
+      const settings = session.settings()
+      const { runBroker } = await import('../../main.js')
+      const { createLogger } = await import('../../runtime/logger.js')
+      const log = createLogger({ level: settings.log.level })
+      const onReady = async ({ keys }: { readonly keys: KeyControl }) => {
+        const control = await openControl(socketOf(settings), keys, log)
+        output.note(whatNext(settings))
+        return control
+      }
+      try {
+        await runBroker(settings, { log, version: VERSION, onReady })
+      } catch (error) {
+        throw portTaken(error) ?? error
+      }
+      return undefined
+    },
   )
 
-async function runBroker(context: Context, settings: Settings): Promise<ExitCode> {
-  const stopped = stopRequest()
-  const { composeBroker } = await import('../../compose.js')
-  const { createLogger } = await import('../../runtime/logger.js')
-  const log = createLogger({ level: settings.log.level })
-  const broker = await composeBroker(settings, { clock: context.io.clock, log, version: VERSION })
-  try {
-    await broker.start()
-    const control = await openControl(socketOf(settings), broker.keys, log)
-    context.output.note(whatNext(settings))
-    await stopped
-    await control?.stop()
-  } finally {
-    await broker.stop()
-  }
-  return EXIT.ok
+function portTaken(error: unknown): CommandError | undefined {
+  const { code, port } = error as NodeJS.ErrnoException & { port?: number }
+  if (code !== 'EADDRINUSE') return undefined
+  const remedy = 'stop what listens there, or take another port under listen (and in issuer)'
+  return new CommandError(EXIT.unavailable, `the port ${port ?? ''} is in use`, remedy, 'port_in_use')
 }
-
-/** Resolves at the first signal. */
-const stopRequest = (): Promise<void> =>
-  new Promise((resolve) => {
-    onStopSignal(process, {
-      stop: () => {
-        resolve()
-      },
-      abort: () => process.exit(EXIT.fault),
-    })
-  })
 
 function whatNext(settings: Settings): string {
   const hasLocal = settings.people.some(({ kind }) => kind === 'local')

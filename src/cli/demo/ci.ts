@@ -18,8 +18,8 @@ export interface Assertion {
 }
 
 /** Who started the runs at the CI: not the person who approves. */
-export const STARTED_BY = 'dana'
-export const REPOSITORY = 'acme/shop'
+const STARTED_BY = 'dana'
+const REPOSITORY = 'acme/shop'
 const LIFETIME_SECONDS = 300
 
 export async function startCi(audience: string, clock: Clock): Promise<Ci> {

@@ -19,7 +19,7 @@ export interface Asked {
   readonly fresh: boolean
 }
 
-export const PURPOSE = 'release 4.2 of the shop'
+const PURPOSE = 'release 4.2 of the shop'
 
 /** @param sent the ids of assertions that were sent so far, by any job */
 export const workloadOf = (api: Api, ci: Ci, run: string, sent: Set<string>): Workload => {
