@@ -36,9 +36,9 @@ export interface ChoiceFacts {
 export function chooseGrant(grants: readonly OpenedGrant[], facts: ChoiceFacts): Choice {
   const covering = grants.filter(({ grant }) => covers(grant, facts))
   const taskOf = (id: GrantId): Found['tasks'][number] | undefined => facts.tasks.find((task) => task.grantId === id)
-  const usable = covering.filter(({ record }) => {
+  const usable = covering.filter(({ record, grant }) => {
     const task = taskOf(record.id)
-    return task === undefined ? record.tasks < record.maxTasks : task.open
+    return task === undefined ? record.tasks < grant.terms.task.max_tasks : task.open
   })
   const steps = [
     usable.filter(({ record }) => taskOf(record.id)?.open === true),

@@ -1,5 +1,6 @@
 import type { Access, AuthorizationDetail } from '../grants/grant.js'
 import { joinTiers, type JoinedTier } from '../grants/join-tiers.js'
+import { isTermValue } from '../grants/term-value.js'
 import { ok, refuse, type Result } from '../runtime/result.js'
 import type { Catalogue, Guard, Resource } from './catalogue.js'
 
@@ -46,7 +47,9 @@ export function resolveAccess(
   for (const detail of details) {
     const guard = resource.details.get(detail.type)
     if (guard === undefined) return refuse({ reason: 'details_type_unknown' })
-    const wrong = guard.check(detail)
+    const wrong = isTermValue(detail)
+      ? guard.check(detail)
+      : 'terms hold strings, safe integers, booleans, arrays, objects'
     if (wrong !== undefined) return refuse({ reason: 'details_invalid', detail: wrong })
     guards.push(guard)
   }
