@@ -28,7 +28,13 @@ export interface RedisServerOptions {
   readonly port?: number
 }
 
-const STRICT = { appendonly: 'yes', appendfsync: 'always', save: '""', 'maxmemory-policy': 'noeviction' }
+const STRICT = {
+  appendonly: 'yes',
+  appendfsync: 'always',
+  save: '""',
+  'maxmemory-policy': 'noeviction',
+  'repl-diskless-sync-delay': '0',
+}
 
 export async function freePort(): Promise<number> {
   const server = createServer()
@@ -80,16 +86,19 @@ export async function startRedis(options: RedisServerOptions = {}): Promise<Redi
   }
 }
 
+// Whatever ends this process, nothing of ours goes on running.
+const running = new Set<ChildProcess>()
+process.once('exit', () => {
+  for (const child of running) child.kill('SIGKILL')
+})
+
 async function launch(words: readonly string[], port: number): Promise<ChildProcess> {
   const child = spawn('redis-server', words, { stdio: 'ignore' })
   const failed = once(child, 'error').then(([error]: unknown[]) => {
     throw new Error('redis-server cannot be started: apt-get install redis-server', { cause: error })
   })
-  const killWithUs = (): void => {
-    child.kill('SIGKILL')
-  }
-  process.once('exit', killWithUs)
-  child.once('exit', () => process.off('exit', killWithUs))
+  running.add(child)
+  child.once('exit', () => running.delete(child))
   await Promise.race([failed, untilItAnswers(port)])
   return child
 }

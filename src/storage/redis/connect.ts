@@ -3,7 +3,7 @@ import { parseConnectionUrl, type RedisPlace } from './connection-url.js'
 
 export type RedisClient = Redis | Cluster
 
-/** What the store tells about its connection; never with an address, a user or a password in it. */
+/** What the store tells about its connection; never with a user or a password in it. */
 export type RedisEvent =
   | { readonly kind: 'connected' }
   | { readonly kind: 'disconnected' }
@@ -15,6 +15,7 @@ export interface ConnectOptions {
   /** How long a command may take before it counts as unanswered. */
   readonly commandTimeoutMs: number
   readonly onEvent: (event: RedisEvent) => void
+  readonly onError: (error: unknown) => void
 }
 
 const reconnectDelay = (attempt: number): number => Math.min(50 * 2 ** Math.min(attempt, 5), 1000)
@@ -31,6 +32,7 @@ const commandOptions = (commandTimeoutMs: number) => ({
   enableReadyCheck: true,
   commandTimeout: commandTimeoutMs,
   connectTimeout: 5000,
+  disconnectTimeout: 200,
   // A peer that vanished without a word leaves commands unanswered: then the connection is given up.
   socketTimeout: commandTimeoutMs * 2,
   keepAlive: 10_000,
@@ -49,6 +51,7 @@ export function createClient(options: ConnectOptions): RedisClient {
     options.onEvent({ kind: 'disconnected' })
   })
   client.on('error', (error: unknown) => {
+    options.onError(error)
     options.onEvent({ kind: 'error', reason: error instanceof Error ? error.message : 'unknown error' })
   })
   return client
@@ -72,6 +75,8 @@ function clientFor(place: RedisPlace, commandTimeoutMs: number): RedisClient {
         retryStrategy: reconnectDelay,
       })
     case 'sentinel':
+      // A master that was demoted says READONLY, one that is gone closes: both make us ask Sentinel again. One that is cut
+      // off from its replicas acknowledges nothing with `replicas: 1`.
       return new Redis({
         ...options,
         ...(place.tls ? { enableTLSForSentinelMode: true, sentinelTLS: {} } : {}),
@@ -79,7 +84,6 @@ function clientFor(place: RedisPlace, commandTimeoutMs: number): RedisClient {
         name: place.master,
         role: 'master',
         db: place.db,
-        failoverDetector: true,
         enableOfflineQueue: false,
         retryStrategy: reconnectDelay,
         sentinelRetryStrategy: reconnectDelay,

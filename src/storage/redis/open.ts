@@ -1,5 +1,6 @@
 import type { Stores } from '../../grants/stores.js'
 import type { Clock } from '../../runtime/clock.js'
+import { Fault } from '../../runtime/fault.js'
 import { commandsOn, ofEachShard, type Commands } from './commands.js'
 import { createClient, type RedisClient, type RedisEvent } from './connect.js'
 import { redisDeadlineStore } from './deadlines.js'
@@ -37,7 +38,15 @@ const PROBE = loadScript('probe')
 /** @throws Fault `store_unavailable` when Redis cannot be reached or is not durable enough; TypeError for a wrong URL. */
 export async function openRedisStores(options: RedisStoresOptions): Promise<Stores> {
   const { clock, commandTimeoutMs = 2000, onEvent = () => undefined } = options
-  const client = createClient({ url: options.url, commandTimeoutMs, onEvent })
+  let lastError: unknown
+  const client = createClient({
+    url: options.url,
+    commandTimeoutMs,
+    onEvent,
+    onError: (error) => {
+      lastError = error
+    },
+  })
   // Replicas have less time than the whole command.
   const replication = { replicas: options.replicas, timeoutMs: Math.ceil(commandTimeoutMs / 2) }
   const commands = commandsOn(client, replication)
@@ -48,7 +57,8 @@ export async function openRedisStores(options: RedisStoresOptions): Promise<Stor
     })
   } catch (error) {
     client.disconnect()
-    throw faultOf(error)
+    // What connect rejects with says only that the connection was closed.
+    throw faultOf(error instanceof Fault ? error : (lastError ?? error))
   }
   return {
     grants: redisGrantStore(commands, clock),
@@ -72,10 +82,8 @@ async function probe(commands: Commands, clock: Clock): Promise<{ readonly clock
   return { clockSkewSeconds: Math.max(...skews) }
 }
 
+/** Waits for the answers to what was sent, then lets go of every connection (Sentinel's too). */
 async function close(client: RedisClient): Promise<void> {
-  try {
-    await client.quit()
-  } catch {
-    client.disconnect()
-  }
+  await client.quit().catch(() => undefined)
+  client.disconnect()
 }
