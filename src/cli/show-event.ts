@@ -4,22 +4,20 @@ import type { EventDocument } from './wire.js'
 export const EVENT_COLUMNS = ['TIME', 'EVENT', 'ABOUT', 'WHO', 'FACTS'] as const
 
 /** An event as one line: when, what, of which credential, task or grant, by whom, and the facts that people look for. */
-export const eventRow = (event: EventDocument): readonly string[] => [
-  event.at.slice(11, 19),
-  event.type,
-  text(event, 'credential_id') ?? text(event, 'task_id') ?? text(event, 'grant_id') ?? '',
-  text(event, 'person') ?? text(event, 'workload') ?? '',
-  factsOf(event),
-]
+export function eventRow(event: EventDocument): readonly string[] {
+  const about = text(event, 'credential_id') ?? text(event, 'task_id') ?? text(event, 'grant_id') ?? ''
+  const who = text(event, 'person') ?? text(event, 'workload') ?? ''
+  return [event.at.slice(11, 19), shown(event.type), about, who, factsOf(event, who)]
+}
 
 /** What of `data` is said in a line. */
 const SHOWN = ['decision', 'group', 'reason', 'by', 'scope', 'error', 'cause']
 
-function factsOf(event: EventDocument): string {
+function factsOf(event: EventDocument, who: string): string {
   const { data } = event
   if (typeof data !== 'object' || data === null) return ''
   return Object.entries(data)
-    .filter(([name, value]) => SHOWN.includes(name) && typeof value === 'string' && value !== '')
+    .filter(([name, value]) => SHOWN.includes(name) && typeof value === 'string' && value !== '' && value !== who)
     .map(([name, value]) => shown(`${name}=${String(value)}`))
     .join(' ')
 }

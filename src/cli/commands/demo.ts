@@ -1,6 +1,5 @@
 import type { Command } from 'commander'
 import type { Bind, Context } from '../context.js'
-import { CommandError } from '../command-error.js'
 import { setStage, type Stage } from '../demo/stage.js'
 import { createSteps, StepFailed, type Finding, type Step } from '../demo/steps.js'
 import { tellStory } from '../demo/story.js'
@@ -44,7 +43,10 @@ interface Failure {
 async function play({ io, output }: Context, steps: Step[]): Promise<Failure | undefined> {
   const temporary = makeTemporary()
   const interrupted = interruption()
+  let over = false
   const tell = createSteps((step) => {
+    // What an interruption made fail is of no interest.
+    if (over) return
     steps.push(step)
     if (!output.json) output.result(undefined, () => showStep(step, output.style))
   })
@@ -62,6 +64,7 @@ async function play({ io, output }: Context, steps: Step[]): Promise<Failure | u
   } catch (error) {
     return { error: describe(error) }
   } finally {
+    over = true
     interrupted.release()
     await temporary.remove()
   }
@@ -85,13 +88,9 @@ async function foundStage(stage: Stage): Promise<Finding<Stage>> {
 }
 
 function describe(error: unknown): string {
-  if (error instanceof StepFailed) {
-    const { step, name, expected, observed } = error.step
-    return `step ${step} (${name}): expected ${expected}, but got ${observed}`
-  }
-  if (error instanceof CommandError)
-    return [error.message, error.remedy].filter((text) => text !== undefined).join('\n')
-  throw error
+  if (!(error instanceof StepFailed)) throw error
+  const { step, name, expected, observed } = error.step
+  return `step ${step} (${name}): expected ${expected}, but got ${observed}`
 }
 
 function showStep(

@@ -1,3 +1,4 @@
+import { CommandError } from '../command-error.js'
 import type { Json } from '../wire.js'
 
 /** A step of the demo as it went. */
@@ -38,16 +39,26 @@ export type Tell = <T>(name: string, explanation: string, act: () => Promise<Fin
 
 /**
  * Steps one after another, numbered; each is given to `onStep` when it is done.
- * @returns `tell`, which throws `StepFailed` when a step is not as expected
+ * @returns `tell`, which throws `StepFailed` when a step is not as expected, or could not be done
  */
 export function createSteps(onStep: (step: Step) => void): Tell {
   let count = 0
   return async (name, explanation, act) => {
     count += 1
-    const { value, ...found } = await act()
-    const step: Step = { step: count, name, explanation, ...found }
+    const found = await act().catch(broken)
+    const { value, ...shown } = found
+    const step: Step = { step: count, name, explanation, ...shown }
     onStep(step)
-    if (!step.ok) throw new StepFailed(step)
+    if (!found.ok || value === NOTHING) throw new StepFailed(step)
     return value
   }
+}
+
+const NOTHING = Symbol('nothing')
+
+/** What a command would have said. Other errors are named only: their texts may quote what they choked on. */
+function broken(error: unknown): Finding<typeof NOTHING> {
+  const known = error instanceof CommandError ? error : undefined
+  const observed = known?.message ?? (error instanceof Error ? error.name : typeof error)
+  return { ok: false, expected: 'an answer', observed, facts: {}, text: known?.remedy ?? '', value: NOTHING }
 }

@@ -155,7 +155,7 @@ async function accepted(server: ResourceServer, { access_token }: TokenAnswer): 
     expected: 'GET /status at the resource server: 200',
     observed: `GET /status at the resource server: ${status}`,
     facts: { status },
-    text: `GET /status  ${status}  signature, issuer, audience, type, expiry and scope are right`,
+    text: `GET /status  ${status}  ${status === 200 ? 'signature, issuer, audience, type, expiry and scope are right' : 'refused'}`,
     value: undefined,
   }
 }
@@ -171,7 +171,7 @@ async function introspected(
     expected: 'POST /deploy: 200, introspection says active, of this grant',
     observed: `POST /deploy: ${status}, introspection says ${active ? 'active' : 'inactive'}`,
     facts: { status, active, introspection },
-    text: `POST /deploy  ${status}  introspection: active, task ${String(introspection['task_id'])}`,
+    text: `POST /deploy  ${status}  introspection: ${active ? 'active' : 'inactive'}, task ${String(introspection['task_id'])}`,
     value: undefined,
   }
 }
@@ -198,7 +198,7 @@ async function inactive({ resourceServer, now }: Cast, { access_token }: TokenAn
     expected: 'POST /deploy: 401, introspection says inactive, although the signature is right and it has not expired',
     observed: `POST /deploy: ${status}, introspection says ${active ? 'active' : 'inactive'}, ${duration(left)} before its expiry`,
     facts: { status, active, seconds_to_expiry: left },
-    text: `POST /deploy  ${status}  introspection: inactive, ${duration(left)} before it would have expired`,
+    text: `POST /deploy  ${status}  introspection: ${active ? 'active' : 'inactive'}, ${duration(left)} before it would have expired`,
     value: undefined,
   }
 }

@@ -1,5 +1,7 @@
 import { describe, expect, test } from '@jest/globals'
+import { CommandError } from '../../../src/cli/command-error.js'
 import { createSteps, StepFailed, type Step } from '../../../src/cli/demo/steps.js'
+import { EXIT } from '../../../src/cli/exit-codes.js'
 import { missingInOrder } from '../../../src/cli/demo/story.js'
 
 const finding = (ok: boolean) => () =>
@@ -23,6 +25,18 @@ describe('the steps of the demo', () => {
     await expect(tell('first', 'one', finding(false))).rejects.toThrow(StepFailed)
     expect(steps).toMatchObject([{ ok: false, expected: '401', observed: '200' }])
   })
+})
+
+test('a step that could not be done is one that is not as expected; a strange error is not quoted', async () => {
+  const steps: Step[] = []
+  const tell = createSteps((step) => steps.push(step))
+  const gone = new CommandError(EXIT.unavailable, 'cannot reach it', 'start it')
+  await expect(tell('first', 'one', () => Promise.reject(gone))).rejects.toThrow(StepFailed)
+  await expect(tell('second', 'two', () => Promise.reject(new TypeError('secret')))).rejects.toThrow(StepFailed)
+  expect(steps).toMatchObject([
+    { ok: false, observed: 'cannot reach it', text: 'start it' },
+    { ok: false, observed: 'TypeError' },
+  ])
 })
 
 test.each([

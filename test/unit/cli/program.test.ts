@@ -1,9 +1,11 @@
+import { readFileSync } from 'node:fs'
 import { describe, expect, test } from '@jest/globals'
 import { confirm } from '../../../src/cli/confirm.js'
 import { EXIT } from '../../../src/cli/exit-codes.js'
 import { run } from '../../../src/cli/program.js'
 import { testIo } from '../../support/cli.js'
 
+const DOCUMENT = readFileSync(new URL('../../../docs/cli.md', import.meta.url), 'utf8')
 const ID = 'gr_5393b2703fa36d4cc05a4ebab5fb6eb8e4'
 
 const COMMANDS = [
@@ -25,6 +27,10 @@ describe('the command line', () => {
     expect(io.said.stdout).toContain(`$ ${command === 'serve' ? 'errand serve' : `errand ${command}`}`)
     expect(io.said.stdout).toContain('--json')
     expect(io.said.stderr).toBe('')
+  })
+
+  test.each(COMMANDS)('docs/cli.md tells of errand %s', (command) => {
+    expect(DOCUMENT).toContain(`errand ${command}`)
   })
 
   test('the help lists the exit codes', async () => {
