@@ -1,4 +1,5 @@
-import { Cluster, Command, type Redis } from 'ioredis'
+import { Command } from 'ioredis'
+import type { Fault } from '../../runtime/fault.js'
 import type { RedisClient } from './connect.js'
 import { faultOf, storeUnavailable } from './faults.js'
 import { ALL_SHARDS, probeKey, shardOfKey } from './keys.js'
@@ -19,17 +20,17 @@ export interface Commands {
   change(script: Script, keys: readonly string[], args: readonly Argument[]): Promise<Reply>
   /** A single command that is a step of its own. `arguments[0]` is its key. */
   single(command: string, args: readonly Argument[]): Promise<Reply>
-  /** The masters that there are now. */
-  masters(): readonly Redis[]
 }
 
-export interface Replication {
+export interface WriteRules {
+  /** Why nothing may be written now. */
+  readonly doubt: () => Fault | undefined
   /** How many replicas must have a write before it is acknowledged. */
   readonly replicas: number
   readonly timeoutMs: number
 }
 
-export function commandsOn(client: RedisClient, replication: Replication): Commands {
+export function commandsOn(client: RedisClient, rules: WriteRules): Commands {
   const run = (name: string, args: readonly Argument[]): Promise<Reply> => {
     const command = new Command(name, [...args], { replyEncoding: null })
     return client.sendCommand(command) as Promise<Reply>
@@ -59,23 +60,26 @@ export function commandsOn(client: RedisClient, replication: Replication): Comma
     pipeline.callBuffer(name, [...args])
     // WAIT counts from the last write of this connection: so that it covers what a repetition rests on, there is one.
     pipeline.set(probeKey(shardOfKey(String(args[2]))), '1')
-    pipeline.wait(replication.replicas, replication.timeoutMs)
+    pipeline.wait(rules.replicas, rules.timeoutMs)
     const [answer, , waited] = (await pipeline.exec()) ?? []
     if (answer?.[0]) throw answer[0]
     if (waited?.[0]) throw waited[0]
     const reached = Number(waited?.[1] ?? 0)
-    if (reached < replication.replicas) throw storeUnavailable(`the write reached ${reached} replicas only`)
+    if (reached < rules.replicas) throw storeUnavailable(`the write reached ${reached} replicas only`)
     return answer?.[1] as Reply
   }
 
   return {
     look: (script, keys, args) => runScript(script, keys, args, run),
-    change: (script, keys, args) => runScript(script, keys, args, replication.replicas > 0 ? replicated : run),
+    change(script, keys, args) {
+      const doubt = rules.doubt()
+      if (doubt !== undefined) return Promise.reject(doubt)
+      return runScript(script, keys, args, rules.replicas > 0 ? replicated : run)
+    },
     single: (command, args) =>
       run(command, args).catch((error: unknown) => {
         throw faultOf(error)
       }),
-    masters: () => (client instanceof Cluster ? client.nodes('master') : [client]),
   }
 }
 

@@ -106,3 +106,7 @@ function clientFor(place: RedisPlace, commandTimeoutMs: number): RedisClient {
       )
   }
 }
+
+/** The masters that there are now. */
+export const mastersOf = (client: RedisClient): readonly Redis[] =>
+  client instanceof Cluster ? client.nodes('master') : [client]

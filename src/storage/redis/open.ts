@@ -2,10 +2,11 @@ import type { Stores } from '../../grants/stores.js'
 import type { Clock } from '../../runtime/clock.js'
 import { Fault } from '../../runtime/fault.js'
 import { commandsOn, ofEachShard, type Commands } from './commands.js'
-import { createClient, type RedisClient, type RedisEvent } from './connect.js'
+import { createClient, mastersOf, type RedisClient, type RedisEvent } from './connect.js'
 import { redisDeadlineStore } from './deadlines.js'
 import { redisDeferralStore } from './deferrals.js'
 import { checkDurability, type Durability } from './durability.js'
+import { watchDurability } from './durability-watch.js'
 import { redisEvidenceStore } from './evidence.js'
 import { faultOf } from './faults.js'
 import { redisGrantStore } from './grants.js'
@@ -47,19 +48,27 @@ export async function openRedisStores(options: RedisStoresOptions): Promise<Stor
       lastError = error
     },
   })
-  // Replicas have less time than the whole command.
-  const replication = { replicas: options.replicas, timeoutMs: Math.ceil(commandTimeoutMs / 2) }
-  const commands = commandsOn(client, replication)
-  try {
-    await client.connect()
-    await checkDurability(commands.masters(), options.durability, (reason) => {
+  const check = (): Promise<void> =>
+    checkDurability(mastersOf(client), options.durability, (reason) => {
       onEvent({ kind: 'warning', reason })
     })
+  try {
+    await client.connect()
+    await check()
   } catch (error) {
     client.disconnect()
     // What connect rejects with says only that the connection was closed.
     throw faultOf(error instanceof Fault ? error : (lastError ?? error))
   }
+  const watch = watchDurability(client, check, (reason) => {
+    onEvent({ kind: 'error', reason })
+  })
+  const commands = commandsOn(client, {
+    doubt: watch.doubt,
+    replicas: options.replicas,
+    // Replicas have less time than the whole command.
+    timeoutMs: Math.ceil(commandTimeoutMs / 2),
+  })
   return {
     grants: redisGrantStore(commands, clock),
     deferrals: redisDeferralStore(commands, clock),
@@ -69,7 +78,10 @@ export async function openRedisStores(options: RedisStoresOptions): Promise<Stor
     evidence: redisEvidenceStore(commands),
     keys: redisKeyStore(commands),
     ready: () => probe(commands, clock),
-    close: () => close(client),
+    close: () => {
+      watch.stop()
+      return close(client)
+    },
   }
 }
 

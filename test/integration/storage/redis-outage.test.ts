@@ -30,19 +30,19 @@ describe('an outage of Redis', () => {
     return { issuance, recorded: stores.issuance.record(issuance) }
   }
 
-  const untilItAnswers = async (): Promise<void> => {
+  const eventually = async (check: () => Promise<boolean>): Promise<void> => {
     for (let attempt = 0; attempt < 100; attempt += 1) {
-      if (
-        await stores.ready().then(
-          () => true,
-          () => false,
-        )
-      )
-        return
+      if (await check().catch(() => false)) return
       await sleep(50)
     }
-    throw new Error('the store does not come back')
+    throw new Error('it does not happen')
   }
+
+  const untilItAnswers = (): Promise<void> =>
+    eventually(async () => {
+      await stores.ready()
+      return true
+    })
 
   test('invariant 2: killed with 64 steps in flight, what was acknowledged is there, and it recovers by itself', async () => {
     const before = Array.from({ length: 64 }, issue)
@@ -107,6 +107,22 @@ describe('an outage of Redis', () => {
     await server.command('REPLICAOF', '127.0.0.1', '1')
     await expect(issue().recorded).rejects.toMatchObject({ message: 'redis is a replica' })
     await server.command('REPLICAOF', 'NO', 'ONE')
+    await untilItAnswers()
+    expect(await issue().recorded).toBe('recorded')
+  })
+
+  test('a server that comes back less durable than it was is not written to', async () => {
+    await server.command('CONFIG', 'SET', 'appendfsync', 'everysec')
+    // The server has not restarted, but the connection has.
+    await server.command('CLIENT', 'KILL', 'TYPE', 'normal', 'SKIPME', 'yes')
+    const reasons = async () =>
+      stores.ready().then(
+        () => 'ready',
+        (error: unknown) => String(error),
+      )
+    await eventually(async () => (await reasons()).includes('CONFIG SET appendfsync always'))
+    await expect(issue().recorded).rejects.toMatchObject({ code: 'store_unavailable' })
+    await server.command('CONFIG', 'SET', 'appendfsync', 'always')
     await untilItAnswers()
     expect(await issue().recorded).toBe('recorded')
   })
