@@ -1,8 +1,10 @@
+import { readFileSync } from 'node:fs'
 import { afterEach, describe, expect, test } from '@jest/globals'
 import { openRedisStores } from '../../../src/storage/redis/open.js'
 import type { RedisEvent } from '../../../src/storage/redis/connect.js'
 import { systemClock } from '../../../src/runtime/clock.js'
 import { startRedis, type RedisServer } from '../../support/redis-server.js'
+import { Workshop } from '../../support/store-records.js'
 
 describe('a Redis that may forget', () => {
   let server: RedisServer | undefined
@@ -74,6 +76,19 @@ describe('a Redis that may forget', () => {
 
   test('a server that hides its settings starts as trusted, for an ACL user from the url', async () => {
     await expect(open(hidden, 'trusted', 'errand:secret-word@')).resolves.toBeDefined()
+  })
+
+  test('the ACL that docs/storage-schema.md gives is enough', async () => {
+    const document = readFileSync(new URL('../../../docs/storage-schema.md', import.meta.url), 'utf8')
+    const rules = /An ACL user needs `([^`]+)`/.exec(document)?.[1]
+    server = await startRedis({ settings: { user: `errand on >secret-word -@all ${rules ?? ''}` } })
+    const url = `redis://errand:secret-word@127.0.0.1:${server.port}`
+    const stores = await openRedisStores({ url, durability: 'strict', replicas: 0, clock: systemClock })
+    const shop = new Workshop()
+    const grant = shop.grant()
+    expect(await stores.issuance.record(shop.creating(grant, shop.task(grant), 0))).toBe('recorded')
+    await expect(stores.ready()).resolves.toBeDefined()
+    await stores.close()
   })
 
   test('a wrong password does not start, and is not in the error', async () => {
