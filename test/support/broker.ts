@@ -9,10 +9,19 @@ import { loadConfig } from '../../src/config/load-config.js'
 import { readFileSync } from 'node:fs'
 import { sha256Hex } from '../../src/runtime/digest.js'
 import type { Clock } from '../../src/runtime/clock.js'
+import { Fault } from '../../src/runtime/fault.js'
 import { createLogger } from '../../src/runtime/logger.js'
+import { readMasterKey } from '../../src/issuance/master-key.js'
+import { unseal } from '../../src/issuance/seal.js'
 import { startIssuer, type TestIssuer } from './issuer.js'
+import { createSecretKeeper, type SecretKeeper } from './secrets.js'
+import { allEvidence, createWatch, type WatchedAnswer } from './watch.js'
 
-/** A real broker on loopback with a real issuer for workloads and one for people, in a directory of its own. */
+/**
+ * A real broker on loopback with a real issuer for workloads and one for people, in a directory of its own. Every answer
+ * must be as /openapi.json describes it, and at the end logs, metrics and evidence are searched for every token, code and
+ * key of the run: what is wrong fails the test that uses it.
+ */
 export interface TestBroker {
   readonly url: string
   readonly broker: Broker
@@ -33,6 +42,10 @@ export interface TestBroker {
     headers?: Readonly<Record<string, string>>,
   ): Promise<Answer>
   call(method: string, path: string, token?: string, body?: unknown): Promise<Answer>
+  /** Any request, watched as those of `post` and `call` are. */
+  fetch(path: string, init?: RequestInit): Promise<Answer>
+  /** Every token, code and key of the run; those that pass by another way are put in by the test. */
+  readonly secrets: SecretKeeper
   stop(): Promise<void>
 }
 
@@ -48,13 +61,14 @@ export interface BrokerOptions {
   /** Laid over the configuration, key by key at the top level. */
   readonly config?: Readonly<Record<string, unknown>>
   /** Keeps these instead of making its own, so that several brokers share them. */
-  readonly share?: Pick<TestBroker, 'ci' | 'corp' | 'directory'>
+  readonly share?: Pick<TestBroker, 'ci' | 'corp' | 'directory' | 'secrets'>
 }
 
 export async function startBroker(options: BrokerOptions = {}): Promise<TestBroker> {
   const directory = options.share?.directory ?? mkdtempSync(join(tmpdir(), 'errand-test-'))
-  const ci = options.share?.ci ?? (await startIssuer())
-  const corp = options.share?.corp ?? (await startIssuer())
+  const secrets = options.share?.secrets ?? createSecretKeeper()
+  const ci = options.share?.ci ?? keepSigned(await startIssuer(), secrets, 'an assertion')
+  const corp = options.share?.corp ?? keepSigned(await startIssuer(), secrets, 'the token of a person')
   const port = await freePort()
   const url = `http://127.0.0.1:${port}`
   const secret = randomBytes(32).toString('base64url')
@@ -76,6 +90,8 @@ export async function startBroker(options: BrokerOptions = {}): Promise<TestBrok
     ...(options.clock ? { clock: options.clock } : {}),
   })
   await broker.start()
+  secrets.keep(secret, 'the secret of a resource server')
+  const watch = createWatch(url, secrets)
   const now = (): number => options.clock?.now() ?? Math.floor(Date.now() / 1000)
   return {
     url,
@@ -108,11 +124,13 @@ export async function startBroker(options: BrokerOptions = {}): Promise<TestBrok
         ci_id: `ci-${sub}`,
         ...claims,
       }),
+    secrets,
+    fetch: async (path, init) => answerOf(await watch.fetch(path, init)),
     post: async (path, form, headers = {}) =>
-      answerOf(await fetch(`${url}${path}`, { method: 'POST', body: new URLSearchParams(form), headers })),
+      answerOf(await watch.fetch(path, { method: 'POST', body: new URLSearchParams(form), headers })),
     call: async (method, path, token, body) =>
       answerOf(
-        await fetch(`${url}${path}`, {
+        await watch.fetch(path, {
           method,
           headers: {
             ...(token === undefined ? {} : { Authorization: `Bearer ${token}` }),
@@ -122,10 +140,19 @@ export async function startBroker(options: BrokerOptions = {}): Promise<TestBrok
         }),
       ),
     async stop() {
-      await broker.stop()
-      if (options.share !== undefined) return
-      await Promise.all([ci.stop(), corp.stop()])
-      rmSync(directory, { recursive: true, force: true })
+      try {
+        const { encryptionKeyFile } = loaded.value.keys
+        if (encryptionKeyFile !== undefined) await keepKeys(broker, encryptionKeyFile, secrets)
+        const written = { metrics: await metricsOf(url), evidence: await evidenceOf(broker) }
+        await broker.stop()
+        watch.search({ ...written, logs: logs.join('\n') })
+      } finally {
+        await broker.stop()
+        if (options.share === undefined) {
+          await Promise.all([ci.stop(), corp.stop()])
+          rmSync(directory, { recursive: true, force: true })
+        }
+      }
     },
   }
 }
@@ -233,13 +260,55 @@ export const pollForm = (code: string, assertion: string): Record<string, string
   client_assertion_type: CLIENT_ASSERTION_TYPE,
 })
 
-async function answerOf(response: Response): Promise<Answer> {
-  const text = await response.text()
-  const isJson = (response.headers.get('content-type') ?? '').includes('json')
-  return {
-    status: response.status,
-    headers: response.headers,
-    body: isJson ? (JSON.parse(text) as Record<string, unknown>) : { text },
+function answerOf({ status, headers, text }: WatchedAnswer): Answer {
+  const isJson = (headers.get('content-type') ?? '').includes('json') && text !== ''
+  return { status, headers, body: isJson ? (JSON.parse(text) as Record<string, unknown>) : { text } }
+}
+
+/** The issuer, with everything that it signs kept. */
+const keepSigned = (issuer: TestIssuer, secrets: SecretKeeper, name: string): TestIssuer => {
+  const signKept: TestIssuer['sign'] = async (...given) => {
+    const token = await issuer.sign(...given)
+    secrets.keep(token, name)
+    return token
+  }
+  return Object.create(issuer, { sign: { value: signKept } }) as TestIssuer
+}
+
+/** The encryption key, what is derived from it, and every private member of the keys that sign. */
+async function keepKeys(broker: Broker, file: string, secrets: SecretKeeper): Promise<void> {
+  const master = readMasterKey(file, { ownerOnly: false })
+  secrets.keep(Buffer.from(readFileSync(file, 'utf8'), 'base64'), 'the encryption key')
+  for (const purpose of ['key-ring', 'record-mac'] as const)
+    secrets.keep(master.derive(purpose).export(), `the derived key ${purpose}`)
+  const stored = await reachable(() => broker.stores.keys.load())
+  if (stored === undefined) return
+  const context = { purpose: 'key ring', version: stored.version, keyId: master.id }
+  const ring = unseal(master.derive('key-ring'), context, stored.sealed)
+  for (const [, name, value] of ring.matchAll(/"(d|p|q|dp|dq|qi)":"([\w-]+)"/g))
+    secrets.keep(Buffer.from(value ?? '', 'base64url'), `the member ${name ?? ''} of a signing key`)
+}
+
+const evidenceOf = async ({ stores }: Broker): Promise<string> =>
+  (await reachable(() => allEvidence(stores.evidence))) ?? ''
+
+/** `undefined` when the store has been taken away by the test. */
+async function reachable<T>(ask: () => Promise<T>): Promise<T | undefined> {
+  try {
+    return await ask()
+  } catch (error) {
+    if (error instanceof Fault && error.code === 'store_unavailable') return undefined
+    throw error
+  }
+}
+
+/** Empty where this broker serves none, or is gone already. */
+async function metricsOf(url: string): Promise<string> {
+  try {
+    const answer = await fetch(`${url}/metrics`)
+    return answer.ok ? await answer.text() : ''
+  } catch {
+    return ''
   }
 }
 
