@@ -23,6 +23,8 @@ export interface TokenDeps {
 export function tokenRoute(deps: TokenDeps): Route {
   return formRoute({
     path: '/token',
+    // What it issues is in the evidence, with more than a log line could say.
+    isFrequent: true,
     operationId: 'token',
     summary: 'Exchange an assertion for a credential, or poll a deferred request',
     tag: 'oauth',
