@@ -1,6 +1,6 @@
 import type { Claim } from '../../grants/grant-store.js'
 import type { Shard } from '../../runtime/ids.js'
-import { forgetLater } from './forgetting.js'
+import { forgetLater, place } from './forgetting.js'
 import { inShard } from './keys.js'
 import type { Tables } from './tables.js'
 
@@ -10,10 +10,19 @@ export function isTaken({ claims }: Tables, shard: Shard, claim: Claim): boolean
   return held !== undefined && (claim.binding === '' || held.binding !== claim.binding)
 }
 
-export function take(tables: Tables, shard: Shard, { key, binding, until }: Claim): void {
+/** Takes the claims of a step, and sees to it that they are forgotten when their time has passed. */
+export function takeAll(tables: Tables, shard: Shard, claims: readonly Claim[]): void {
+  for (const claim of claims) {
+    const at = take(tables, shard, claim)
+    if (at !== undefined) forgetLater(tables, claim.until, at)
+  }
+}
+
+/** Answers the place of a claim that was not held before: whoever takes it sees to it that it is forgotten. */
+export function take(tables: Tables, shard: Shard, { key, binding, until }: Claim): string | undefined {
   const at = inShard(shard, key)
   const held = tables.claims.get(at)
-  if (held && held.until >= until) return
+  if (held && held.until >= until) return undefined
   tables.claims.put(at, { binding, until })
-  if (!held) forgetLater(tables, until, tables.claims, at)
+  return held ? undefined : place(tables.claims, at)
 }

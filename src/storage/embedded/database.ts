@@ -7,9 +7,9 @@
 import { open as openFile, rm } from 'node:fs/promises'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { Fault } from '../../runtime/fault.js'
-import { type Change, Journal } from './journal.js'
-import { type Base, type Codec, Table } from './table.js'
-import { type Lmdb, openLmdb, type Outcome, segmentPath, takeOver, takeOverAll } from './takeover.js'
+import { Journal } from './journal.js'
+import { type Base, type Change, type Codec, type NotedChange, Table } from './table.js'
+import { type Lmdb, openLmdb, segmentPath, takeOver, takeOverAll } from './takeover.js'
 
 export interface DatabaseLimits {
   /** A segment of the log is taken over when it has grown to this. */
@@ -28,18 +28,14 @@ export const DEFAULT_LIMITS: DatabaseLimits = {
 
 /** Steps that become durable together, and who waits for it. */
 class Group {
-  readonly changes: Change[] = []
+  readonly changes: NotedChange[] = []
   readonly waiters: { readonly resolve: () => void; readonly reject: (fault: Fault) => void }[] = []
 }
 
-interface Note extends Change {
-  readonly undo: () => void
-}
-
 export class Database implements Base {
-  readonly #tables: { freeze(): void; thaw(): void; reset(): void }[] = []
+  readonly #tables: Pick<Table<unknown>, 'freeze' | 'frozen' | 'thaw' | 'reset'>[] = []
   #state: 'open' | 'broken' | 'closing' | 'closed' = 'open'
-  #step: Note[] | undefined
+  #stepping = false
   #pending = new Group()
   #writing: Group | undefined
   #drained: Promise<void> | undefined
@@ -47,8 +43,6 @@ export class Database implements Base {
   #comingBack: Promise<void> | undefined
   /** A segment before the current one is not in lmdb yet. */
   #behind = false
-  /** What the current segment did to each key. */
-  #outcome: Outcome = new Map()
   #journal: Journal
   #segment: number
 
@@ -73,8 +67,8 @@ export class Database implements Base {
     }
   }
 
-  table<T>(letter: string, codec: Codec<T>): Table<T> {
-    const table = new Table(this, letter, codec)
+  table<T>(letter: string, codec: Codec<T>, { scanned = false } = {}): Table<T> {
+    const table = new Table(this, letter, codec, scanned)
     this.#tables.push(table)
     return table
   }
@@ -130,22 +124,19 @@ export class Database implements Base {
     await this.lmdb.close()
   }
 
-  read(key: string): string | undefined {
-    return this.lmdb.get(Buffer.from(key, 'latin1'))
+  read(letter: string, key: string): string | undefined {
+    return this.lmdb.get(letter + key)
   }
 
-  *range(start: string, end: string, reverse: boolean): Generator<{ readonly key: string; readonly text: string }> {
-    // Backwards lmdb begins at `start` and goes down; the upper end stays out, the lower one is in.
-    const [low, high] = [Buffer.from(start, 'latin1'), Buffer.from(end, 'latin1')]
-    const options = reverse
-      ? { start: high, exclusiveStart: true, end: low, inclusiveEnd: true, reverse }
-      : { start: low, end: high }
-    for (const { key, value } of this.lmdb.getRange(options)) yield { key: key.toString('latin1'), text: value }
+  *range(letter: string, start: string, end: string): Generator<{ readonly key: string; readonly text: string }> {
+    for (const { key, value } of this.lmdb.getRange({ start: letter + start, end: letter + end })) {
+      yield { key: key.slice(1), text: value }
+    }
   }
 
-  note(key: string, text: string | undefined, undo: () => void): void {
-    if (!this.#step) throw new Error('changes belong in a step')
-    this.#step.push({ key, text, undo })
+  note(change: NotedChange): void {
+    if (!this.#stepping) throw new Error('changes belong in a step')
+    this.#pending.changes.push(change)
   }
 
   #mustBeOpen(): void {
@@ -154,17 +145,18 @@ export class Database implements Base {
   }
 
   #run<T>(work: () => T): T {
-    const notes: Note[] = []
-    this.#step = notes
+    const { changes } = this.#pending
+    const first = changes.length
+    this.#stepping = true
     try {
       const result = work()
-      for (const note of notes) this.#pending.changes.push(note)
+      for (let at = first; at < changes.length; at += 1) changes[at]?.settle()
       return result
     } catch (error) {
-      for (const { undo } of notes.reverse()) undo()
+      for (const change of changes.splice(first).reverse()) change.takeBack()
       throw error
     } finally {
-      this.#step = undefined
+      this.#stepping = false
     }
   }
 
@@ -185,7 +177,6 @@ export class Database implements Base {
     const group = this.#pending
     this.#pending = new Group()
     this.#writing = group
-    for (const { key, text } of group.changes) this.#outcome.set(key, text)
     const last = this.#journal.size >= this.limits.segmentBytes && !this.#takingOver
     // The segment ends with this group: what tables hold now is exactly what segments say, and the next steps are the next one's.
     if (last) this.#freeze()
@@ -196,44 +187,44 @@ export class Database implements Base {
   }
 
   async #nextSegment(): Promise<void> {
-    const [journal, segment, outcome] = [this.#journal, this.#segment, this.#outcome]
+    const [journal, segment] = [this.#journal, this.#segment]
     this.#journal = await createSegment(this.directory, segment + 1)
     this.#segment = segment + 1
-    this.#outcome = new Map()
-    this.#takingOver = this.#takeOverInBackground(journal, segment, outcome)
+    this.#takingOver = this.#takeOverInBackground(journal, segment)
   }
 
-  async #takeOverInBackground(journal: Journal, segment: number, outcome: Outcome): Promise<void> {
-    try {
-      await journal.close()
-      while (!(await this.#tookOver(segment, outcome)) && this.#state === 'open') await sleep(this.limits.retryMs)
-    } finally {
-      this.#takingOver = undefined
-    }
+  async #takeOverInBackground(journal: Journal, segment: number): Promise<void> {
+    while (!(await this.#tookOver(segment)) && this.#state === 'open') await sleep(this.limits.retryMs)
+    await journal.close().catch(() => undefined)
+    this.#takingOver = undefined
   }
 
-  async #tookOver(segment: number, outcome: Outcome): Promise<boolean> {
+  async #tookOver(segment: number): Promise<boolean> {
     try {
-      await takeOver(this.lmdb, segment, outcome)
+      await takeOver(this.lmdb, segment, this.#frozen())
+      if (this.#state === 'broken') return true
+      for (const table of this.#tables) table.thaw()
+      this.#behind = false
+      await rm(segmentPath(this.directory, segment), { force: true })
+      return true
     } catch {
       // The log has it all; it grows until lmdb can be written to again, and then too far.
       return false
     }
-    if (this.#state === 'broken') return true
-    for (const table of this.#tables) table.thaw()
-    this.#behind = false
-    await rm(segmentPath(this.directory, segment), { force: true })
-    return true
   }
 
   async #takeOverLast(): Promise<void> {
     this.#freeze()
-    await this.#tookOver(this.#segment, this.#outcome)
+    await this.#tookOver(this.#segment)
   }
 
   #freeze(): void {
     this.#behind = true
     for (const table of this.#tables) table.freeze()
+  }
+
+  *#frozen(): Generator<Change> {
+    for (const table of this.#tables) yield* table.frozen()
   }
 
   /** What is in memory is ahead of the disk: nobody may see it any more. */
@@ -263,7 +254,6 @@ export class Database implements Base {
       await this.#journal.close()
       this.#journal = journal
       this.#segment = segment
-      this.#outcome = new Map()
       this.#behind = false
       for (const table of this.#tables) table.reset()
       if (this.#state === 'broken') this.#state = 'open'

@@ -2,7 +2,7 @@ import type { EncodedEvent } from '../../evidence/event.js'
 import type { DeferralStore, Polled } from '../../grants/deferral-store.js'
 import type { Claim, DeferralRecord } from '../../grants/grant-store.js'
 import { type Shard, shardOf } from '../../runtime/ids.js'
-import { isTaken, take } from './claims.js'
+import { isTaken, takeAll } from './claims.js'
 import type { Database } from './database.js'
 import { heldDeferral, keepDeferral, openDeferrals, settleDeferral } from './deferrals.js'
 import { appendEvents } from './events.js'
@@ -28,7 +28,7 @@ export class EmbeddedDeferralStore implements DeferralStore {
       const shard = shardOf(deferral.grantId)
       if (claims.some((claim) => isTaken(tables, shard, claim))) return 'claim_taken'
       if (tables.grants.get(idKey(deferral.grantId))?.record.status !== 'pending') return 'closed'
-      for (const claim of claims) take(tables, shard, claim)
+      takeAll(tables, shard, claims)
       keepDeferral(tables, deferral)
       appendEvents(tables, events)
       return 'joined'

@@ -1,6 +1,6 @@
 import type { DeferralRecord } from '../../grants/grant-store.js'
 import type { GrantId, Shard } from '../../runtime/ids.js'
-import { forgetLater, KEPT_AFTER_EXPIRY } from './forgetting.js'
+import { forgetLater, KEPT_AFTER_EXPIRY, place } from './forgetting.js'
 import { deferralOfGrantKey } from './grants.js'
 import { besideId, idKey, inShard, beginningWith } from './keys.js'
 import type { DeferralEntry, Tables } from './tables.js'
@@ -9,7 +9,7 @@ export function keepDeferral(tables: Tables, record: DeferralRecord): void {
   const key = besideId(record.grantId, record.hash)
   tables.deferrals.put(key, { record, state: 'open' })
   tables.deferralsOfGrant.put(deferralOfGrantKey(record.grantId, record.hash), true)
-  forgetLater(tables, record.expiresAt + KEPT_AFTER_EXPIRY, tables.deferrals, key)
+  forgetLater(tables, record.expiresAt + KEPT_AFTER_EXPIRY, place(tables.deferrals, key))
 }
 
 /** The entry, for its holder only. */

@@ -1,7 +1,6 @@
 import type { EpochSeconds } from '../../runtime/clock.js'
 import { idKey, numberKey, textKey } from './keys.js'
 import { moveDeadline } from './deadlines.js'
-import type { Table } from './table.js'
 import type { Tables } from './tables.js'
 
 /** An expired credential or code is kept so much longer, so that a late question gets a full answer. */
@@ -14,21 +13,24 @@ const BATCH = 500
 export function forgetLater(
   { forgettable }: Tables,
   at: EpochSeconds,
-  table: Pick<Table<never>, 'letter'>,
-  key: string,
+  first: string,
+  ...others: readonly string[]
 ): void {
-  forgettable.put(numberKey(at) + table.letter + key, true)
+  forgettable.put(numberKey(at) + first, others)
 }
+
+/** What `forgetLater` takes. */
+export const place = ({ letter }: { readonly letter: string }, key: string): string => letter + key
 
 /** Forgets a batch of what may be forgotten by `now`. */
 export function forgetSome(tables: Tables, now: EpochSeconds): void {
-  const entries: string[] = []
-  for (const { key } of tables.forgettable.scan({ start: '', end: numberKey(now + 1) })) {
-    if (entries.push(key) === BATCH) break
+  const entries: { readonly key: string; readonly value: readonly string[] }[] = []
+  for (const entry of tables.forgettable.scan({ start: '', end: numberKey(now + 1) })) {
+    if (entries.push(entry) === BATCH) break
   }
-  for (const entry of entries) {
-    tables.forgettable.remove(entry)
-    forget(tables, entry.slice(6, 7), entry.slice(7), now)
+  for (const { key, value: others } of entries) {
+    tables.forgettable.remove(key)
+    for (const whole of [key.slice(6), ...others]) forget(tables, whole.charAt(0), whole.slice(1), now)
   }
 }
 
@@ -36,13 +38,13 @@ function forget(tables: Tables, letter: string, key: string, now: EpochSeconds):
   switch (letter) {
     case tables.claims.letter: {
       const until = tables.claims.get(key)?.until ?? 0
-      if (until > now) forgetLater(tables, until, tables.claims, key)
+      if (until > now) forgetLater(tables, until, place(tables.claims, key))
       else tables.claims.remove(key)
       return
     }
     case tables.coolDowns.letter: {
       const until = tables.coolDowns.get(key) ?? 0
-      if (until > now) forgetLater(tables, until, tables.coolDowns, key)
+      if (until > now) forgetLater(tables, until, place(tables.coolDowns, key))
       else tables.coolDowns.remove(key)
       return
     }

@@ -10,7 +10,7 @@ import type {
 } from '../../grants/grant-store.js'
 import type { EpochSeconds } from '../../runtime/clock.js'
 import { type GrantId, type Shard, shardOf } from '../../runtime/ids.js'
-import { isTaken, take } from './claims.js'
+import { isTaken, takeAll } from './claims.js'
 import type { Database } from './database.js'
 import { moveDeadline } from './deadlines.js'
 import { deferralKeys, keepDeferral } from './deferrals.js'
@@ -107,7 +107,7 @@ function requestGrant(tables: Tables, request: GrantRequest): GrantRequested {
   if (claims.some((claim) => isTaken(tables, shard, claim))) return { kind: 'claim_taken' }
   const obstacle = record.status === 'pending' ? obstacleToPending(tables, request) : undefined
   if (obstacle) return obstacle
-  for (const claim of claims) take(tables, shard, claim)
+  takeAll(tables, shard, claims)
   const fresh = { ...record, tasks: 0 }
   keepGrant(
     tables,

@@ -1,9 +1,9 @@
 import type { GrantRecord, GrantRevision } from '../../grants/grant-store.js'
 import type { EpochSeconds } from '../../runtime/clock.js'
 import { type GrantId, type Shard, shardOf } from '../../runtime/ids.js'
-import { moveDeadline } from './deadlines.js'
+import { dueKey, moveDeadline } from './deadlines.js'
 import { appendEvents } from './events.js'
-import { forgetLater } from './forgetting.js'
+import { forgetLater, place } from './forgetting.js'
 import { besideId, idKey, inShard, textKey } from './keys.js'
 import type { Table } from './table.js'
 import type { GrantEntry, RunEntry, Tables } from './tables.js'
@@ -39,7 +39,8 @@ export function keepGrant(tables: Tables, before: GrantEntry | undefined, after:
   const { id, status, deadline } = after.record
   const key = idKey(id)
   tables.grants.put(key, after)
-  moveDeadline(tables, id, before?.record.deadline, deadline)
+  if (before) moveDeadline(tables, id, before.record.deadline, deadline)
+  else tables.due.put(dueKey(id, deadline), true)
   if (before?.record.status === status) return
   if (before) tables.byStatus.remove(statusPrefix(before.record.status) + key)
   tables.byStatus.put(statusPrefix(status) + key, true)
@@ -119,7 +120,7 @@ function keepCoolDown(
 ): void {
   const key = inShard(shard, joinKey)
   tables.coolDowns.put(key, until)
-  forgetLater(tables, until, tables.coolDowns, key)
+  forgetLater(tables, until, place(tables.coolDowns, key))
 }
 
 export const deferralOfGrantKey = (id: GrantId, hash: string): string => idKey(id) + textKey(hash)

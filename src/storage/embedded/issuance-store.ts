@@ -3,12 +3,12 @@ import type { Claim } from '../../grants/grant-store.js'
 import type { CredentialStanding, Issuance, IssuanceStore, Recorded, TaskRecord } from '../../grants/issuance-store.js'
 import type { EpochSeconds } from '../../runtime/clock.js'
 import type { CredentialId, Shard } from '../../runtime/ids.js'
-import { isTaken, take } from './claims.js'
+import { isTaken, take, takeAll } from './claims.js'
 import type { Database } from './database.js'
-import { moveDeadline } from './deadlines.js'
+import { dueKey, moveDeadline } from './deadlines.js'
 import { isOpenFor, settleDeferral } from './deferrals.js'
 import { appendEvents } from './events.js'
-import { forgetLater, KEPT_AFTER_EXPIRY } from './forgetting.js'
+import { forgetLater, KEPT_AFTER_EXPIRY, place } from './forgetting.js'
 import { changeRun, hasEnded, keepGrant, runEntry } from './grants.js'
 import { idKey, inShard, textKey } from './keys.js'
 import type { GrantEntry, Tables } from './tables.js'
@@ -42,7 +42,7 @@ export class EmbeddedIssuanceStore implements IssuanceStore {
   claim(shard: Shard, claim: Claim): Promise<'claimed' | 'taken'> {
     return this.database.step(() => {
       if (isTaken(this.tables, shard, claim)) return 'taken'
-      take(this.tables, shard, claim)
+      takeAll(this.tables, shard, [claim])
       return 'claimed'
     })
   }
@@ -121,15 +121,15 @@ const refusalOfDeferral = (tables: Tables, { grant, deferral }: Issuance): Recor
   deferral === undefined || isOpenFor(tables, grantIdOf(grant), deferral) ? undefined : 'deferral_closed'
 
 function keep(tables: Tables, issuance: Issuance): void {
-  const { where, claims, grant, handedOn, deferral, unsentAt, events } = issuance
-  for (const claim of claims) take(tables, where.shard, claim)
+  const { where, claims, grant, handedOn, deferral, events } = issuance
+  const taken = handedOn ? [...claims, handedOn.ticket] : claims
+  const places = taken.flatMap((claim) => take(tables, where.shard, claim) ?? [])
   if (handedOn) {
-    take(tables, where.shard, handedOn.ticket)
     const key = childrenKey(issuance, handedOn.holder)
     tables.children.put(key, (tables.children.get(key) ?? 0) + 1)
   }
   keepGrantAndTask(tables, issuance)
-  keepCredential(tables, issuance, unsentAt)
+  keepCredential(tables, issuance, places)
   if (deferral !== undefined) settleDeferral(tables, grantIdOf(grant), deferral, 'redeemed')
   appendEvents(tables, events)
 }
@@ -142,9 +142,13 @@ function keepGrantAndTask(tables: Tables, { where, grant, task, leaseUntil }: Is
     const entry = tables.grants.get(idKey(grant.id))
     if (entry) tables.grants.put(idKey(grant.id), withOneMoreTask(entry))
   }
-  if ('open' in task)
-    openTask(tables, { ...task.open, leaseUntil: Math.max(task.open.leaseUntil, leaseUntil) }, where.shard)
-  else keepLease(tables, task.renew, leaseUntil)
+  if ('renew' in task) {
+    keepLease(tables, task.renew, leaseUntil)
+    return
+  }
+  openTask(tables, { ...task.open, leaseUntil: Math.max(task.open.leaseUntil, leaseUntil) }, where.shard)
+  // A grant that was made for the run has changed the version of the run already.
+  if (!('create' in grant && 'run' in grant.create.index)) changeRun(tables, where.shard, where.run)
 }
 
 const withOneMoreTask = (entry: GrantEntry): GrantEntry => ({
@@ -159,15 +163,15 @@ function openTask(tables: Tables, task: TaskRecord, shard: Shard): void {
   const errandKey = inShard(shard, task.errand)
   const others = tables.errands.get(errandKey) ?? []
   tables.errands.put(errandKey, [...others, { grantId: task.grantId, taskId: task.id, open: true }])
-  changeRun(tables, shard, task.run)
-  moveDeadline(tables, task.id, undefined, task.leaseUntil)
+  tables.due.put(dueKey(task.id, task.leaseUntil), true)
 }
 
-function keepCredential(tables: Tables, { credential }: Issuance, unsentAt: EpochSeconds): void {
+/** The claims that led to it are forgotten with it, at the earliest: one entry for all. */
+function keepCredential(tables: Tables, { credential, unsentAt }: Issuance, claims: readonly string[]): void {
   const key = idKey(credential.id)
   tables.credentials.put(key, { record: credential, unsentAt })
-  moveDeadline(tables, credential.id, undefined, unsentAt)
-  forgetLater(tables, credential.expiresAt + KEPT_AFTER_EXPIRY, tables.credentials, key)
+  tables.due.put(dueKey(credential.id, unsentAt), true)
+  forgetLater(tables, credential.expiresAt + KEPT_AFTER_EXPIRY, place(tables.credentials, key), ...claims)
 }
 
 function look(tables: Tables, id: CredentialId, now: EpochSeconds): CredentialStanding | undefined {

@@ -1,21 +1,17 @@
 import { constants } from 'node:fs'
 import { type FileHandle, open, readFile } from 'node:fs/promises'
 import { crc32 } from 'node:zlib'
-
-/** One change of one key. Keys are bytes in a string (latin1); `undefined` removes the key. */
-export interface Change {
-  readonly key: string
-  readonly text: string | undefined
-}
+import type { Change } from './table.js'
 
 const HEADER = 12
 const MAGIC = 0x45_52_4a_31
 const MAGIC_BYTES = Buffer.from(Uint32Array.of(MAGIC).buffer)
-const REMOVED = 0xff_ff_ff_ff
+const [PUT, REMOVE] = ['+', '-']
 
 /**
  * One segment of the log: frames, each a group of steps that became durable together.
- * Frame: magic u32, length u32, CRC-32 u32, then per change: key length u16, key, text length u32 (all ones: removed), text.
+ * Frame: magic u32, length u32, CRC-32 u32, then one UTF-8 text (a single write is much faster than one for each part):
+ * per change `+` or `-`, key length in two characters, table and key, and after `+` text length in five characters, text.
  */
 export class Journal {
   #size = 0
@@ -60,29 +56,32 @@ export class Journal {
   }
 
   #encode(changes: readonly Change[]): number {
-    let at = HEADER
-    for (const { key, text } of changes) {
-      // A UTF-16 unit takes at most three bytes of UTF-8.
-      this.#reserve(at, 6 + key.length + 3 * (text?.length ?? 0))
-      at = this.#frame.writeUInt16LE(key.length, at)
-      at += this.#frame.write(key, at, 'latin1')
-      const lengthAt = at
-      at += 4
-      if (text !== undefined) at += this.#frame.write(text, at, 'utf8')
-      this.#frame.writeUInt32LE(text === undefined ? REMOVED : at - lengthAt - 4, lengthAt)
+    let payload = ''
+    for (const { letter, key, text } of changes) {
+      payload += (text === undefined ? REMOVE : PUT) + digits(1 + key.length, 2) + letter + key
+      if (text !== undefined) payload += digits(text.length, 5) + text
     }
+    // A UTF-16 unit takes at most three bytes of UTF-8.
+    const most = HEADER + 3 * payload.length
+    if (most > this.#frame.length) this.#frame = Buffer.allocUnsafeSlow(2 * most)
+    const end = HEADER + this.#frame.write(payload, HEADER, 'utf8')
     this.#frame.writeUInt32LE(MAGIC, 0)
-    this.#frame.writeUInt32LE(at - HEADER, 4)
-    this.#frame.writeUInt32LE(crc32(this.#frame.subarray(HEADER, at)), 8)
-    return at
+    this.#frame.writeUInt32LE(end - HEADER, 4)
+    this.#frame.writeUInt32LE(crc32(this.#frame.subarray(HEADER, end)), 8)
+    return end
   }
+}
 
-  #reserve(at: number, more: number): void {
-    if (at + more <= this.#frame.length) return
-    const larger = Buffer.allocUnsafeSlow(Math.max(at + more, 2 * this.#frame.length))
-    this.#frame.copy(larger, 0, 0, at)
-    this.#frame = larger
-  }
+/** Base 128, the lowest first: characters that are one byte in UTF-8. */
+const digits = (value: number, count: number): string =>
+  count === 2
+    ? String.fromCharCode(value & 127, value >>> 7)
+    : String.fromCharCode(value & 127, (value >>> 7) & 127, (value >>> 14) & 127, (value >>> 21) & 127, value >>> 28)
+
+function numberAt(text: string, at: number, count: number): number {
+  let value = 0
+  for (let digit = count - 1; digit >= 0; digit -= 1) value = value * 128 + text.charCodeAt(at + digit)
+  return value
 }
 
 export class DamagedJournal extends Error {}
@@ -96,7 +95,7 @@ export async function* readJournal(path: string): AsyncGenerator<Change> {
   let at = 0
   let end = endOfFrame(bytes, at)
   while (end !== undefined) {
-    yield* changesIn(bytes.subarray(at + HEADER, end))
+    yield* changesIn(bytes.toString('utf8', at + HEADER, end))
     at = end
     end = endOfFrame(bytes, at)
   }
@@ -118,13 +117,17 @@ function holdsFrame(bytes: Buffer, from: number): boolean {
   return false
 }
 
-function* changesIn(payload: Buffer): Generator<Change> {
+function* changesIn(payload: string): Generator<Change> {
   let at = 0
   while (at < payload.length) {
-    const keyEnd = at + 2 + payload.readUInt16LE(at)
-    const key = payload.toString('latin1', at + 2, keyEnd)
-    const length = payload.readUInt32LE(keyEnd)
-    at = keyEnd + 4 + (length === REMOVED ? 0 : length)
-    yield { key, text: length === REMOVED ? undefined : payload.toString('utf8', keyEnd + 4, at) }
+    const keyEnd = at + 3 + numberAt(payload, at + 1, 2)
+    const [letter, key] = [payload.charAt(at + 3), payload.slice(at + 4, keyEnd)]
+    if (payload.charAt(at) === REMOVE) {
+      at = keyEnd
+      yield { letter, key, text: undefined }
+    } else {
+      at = keyEnd + 5 + numberAt(payload, keyEnd, 5)
+      yield { letter, key, text: payload.slice(keyEnd + 5, at) }
+    }
   }
 }

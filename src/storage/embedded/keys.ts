@@ -19,9 +19,16 @@ export const besideId = (id: string, text: string): string => inShard(shardOf(id
 
 /** Six bytes, in the order of the numbers. */
 export function numberKey(value: number): string {
-  const bytes = Buffer.allocUnsafe(6)
-  bytes.writeUIntBE(Math.max(0, value), 0, 6)
-  return bytes.toString('latin1')
+  const number = Math.max(0, value)
+  const [high, low] = [Math.floor(number / 2 ** 32), number >>> 0]
+  return String.fromCharCode(
+    (high >>> 8) & 255,
+    high & 255,
+    low >>> 24,
+    (low >>> 16) & 255,
+    (low >>> 8) & 255,
+    low & 255,
+  )
 }
 
 export const numberOf = (key: string, at: number): number =>

@@ -83,8 +83,8 @@ export interface Tables {
   readonly due: Table<true>
   /** id → the time of its entry in `due`, where it is not the record's own: it was handed out */
   readonly handedOut: Table<EpochSeconds>
-  /** time, letter of a table, key there: may be forgotten then */
-  readonly forgettable: Table<true>
+  /** time, letter of a table, key there → more such keys: may be forgotten then */
+  readonly forgettable: Table<readonly string[]>
   /** shard, seq → line */
   readonly events: Table<string>
   /** shard → the last seq */
@@ -97,26 +97,26 @@ export interface Tables {
 export function tablesOf(database: Database): Tables {
   return {
     grants: database.table('g', grantCodec),
-    byStatus: database.table('s', present),
-    byAnchor: database.table('a', json<GrantRecord['status']>()),
+    byStatus: database.table('s', present, { scanned: true }),
+    byAnchor: database.table('a', json<GrantRecord['status']>(), { scanned: true }),
     runs: database.table('r', runCodec),
     windows: database.table('w', json<readonly GrantId[]>()),
     errands: database.table('e', json<readonly ErrandTask[]>()),
     tasks: database.table('t', taskCodec),
-    tasksOfGrant: database.table('u', present),
+    tasksOfGrant: database.table('u', present, { scanned: true }),
     credentials: database.table('c', credentialCodec),
-    children: database.table('h', json<number>()),
+    children: database.table('h', json<number>(), { scanned: true }),
     claims: database.table('k', json<Omit<Claim, 'key'>>()),
     deferrals: database.table('f', json<DeferralEntry>()),
-    deferralsOfGrant: database.table('v', present),
+    deferralsOfGrant: database.table('v', present, { scanned: true }),
     joins: database.table('j', json<GrantId>()),
     coolDowns: database.table('z', json<EpochSeconds>()),
     pendingCounts: database.table('n', json<number>()),
-    reservations: database.table('q', json<EpochSeconds>()),
-    due: database.table('d', present),
+    reservations: database.table('q', json<EpochSeconds>(), { scanned: true }),
+    due: database.table('d', present, { scanned: true }),
     handedOut: database.table('o', json<EpochSeconds>()),
-    forgettable: database.table('p', present),
-    events: database.table('x', { encode: (line) => line, decode: (text) => text }),
+    forgettable: database.table('p', json<readonly string[]>(), { scanned: true }),
+    events: database.table('x', { encode: (line) => line, decode: (text) => text }, { scanned: true }),
     heads: database.table('y', json<number>()),
     counters: database.table('m', json<number>()),
     keyRing: database.table('i', json<KeyRing>()),

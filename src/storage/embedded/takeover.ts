@@ -3,26 +3,30 @@ import { join } from 'node:path'
 import { setImmediate as nextTurn } from 'node:timers/promises'
 import { open, type RootDatabase } from 'lmdb'
 import { readJournal } from './journal.js'
+import type { Change } from './table.js'
 
-export type Lmdb = RootDatabase<string, Buffer>
-
-/** What became of each key, `undefined`: removed. */
-export type Outcome = Map<string, string | undefined>
+/** Keys are bytes in strings (latin1), the letter of their table first. */
+export type Lmdb = RootDatabase<string, string>
 
 /** So many changes are handed to lmdb in one turn of the event loop: about a third of a millisecond. */
 const SLICE = 256
 const SEGMENT = /^log-(\d{12})$/
 /** lmdb holds all segments up to this number. The first character is no table's. */
-const APPLIED = Buffer.from('\0applied', 'latin1')
+const APPLIED = '\0applied'
 
 export const segmentPath = (directory: string, segment: number): string =>
   join(directory, `log-${String(segment).padStart(12, '0')}`)
 
+const latin1Keys = {
+  writeKey: (key: string, target: Buffer, at: number): number => at + target.write(key, at, 'latin1'),
+  readKey: (source: Buffer, start: number, end: number): string => source.toString('latin1', start, end),
+}
+
 export async function openLmdb(directory: string): Promise<Lmdb> {
   const path = join(directory, 'store.mdb')
   // Without batches of its own making: when those fail, nobody can catch it.
-  const options = { noSubdir: true, keyEncoding: 'binary', encoding: 'string', eventTurnBatching: false } as const
-  const lmdb = open<string, Buffer>({ path, ...options })
+  const options = { noSubdir: true, keyEncoder: latin1Keys, encoding: 'string', eventTurnBatching: false } as const
+  const lmdb = open<string, string>({ path, ...options })
   await Promise.all([chmod(path, 0o600), chmod(`${path}-lock`, 0o600)])
   return lmdb
 }
@@ -37,9 +41,9 @@ export async function takeOverAll(lmdb: Lmdb, directory: string): Promise<number
   for (const segment of segments.sort((a, b) => a - b)) {
     const path = segmentPath(directory, segment)
     if (segment > applied) {
-      const outcome: Outcome = new Map()
-      for await (const { key, text } of readJournal(path)) outcome.set(key, text)
-      await takeOver(lmdb, segment, outcome)
+      const last = new Map<string, Change>()
+      for await (const change of readJournal(path)) last.set(change.letter + change.key, change)
+      await takeOver(lmdb, segment, last.values())
     }
     await rm(path, { force: true })
   }
@@ -47,11 +51,11 @@ export async function takeOverAll(lmdb: Lmdb, directory: string): Promise<number
 }
 
 /**
- * Brings a segment into lmdb. It may take several of lmdb's transactions: until the last one has said which segment it
+ * Brings the last change of each key of a segment into lmdb. It may take several of lmdb's transactions: until the last one has said which segment it
  * was, the segment is there to be taken over again from its beginning, which changes nothing.
  */
-export async function takeOver(lmdb: Lmdb, segment: number, outcome: Outcome): Promise<void> {
-  const changes = [...outcome]
+export async function takeOver(lmdb: Lmdb, segment: number, last: Iterable<Change>): Promise<void> {
+  const changes = [...last]
   const commits: Promise<unknown>[] = []
   for (let at = 0; at < changes.length; at += SLICE) {
     commits.push(
@@ -73,10 +77,10 @@ export async function takeOver(lmdb: Lmdb, segment: number, outcome: Outcome): P
   lmdb.resetReadTxn()
 }
 
-function writeAll(lmdb: Lmdb, changes: readonly (readonly [string, string | undefined])[]): void {
-  for (const [key, text] of changes) {
-    if (text === undefined) void lmdb.remove(Buffer.from(key, 'latin1'))
-    else void lmdb.put(Buffer.from(key, 'latin1'), text)
+function writeAll(lmdb: Lmdb, changes: readonly Change[]): void {
+  for (const { letter, key, text } of changes) {
+    if (text === undefined) void lmdb.remove(letter + key)
+    else void lmdb.put(letter + key, text)
   }
 }
 

@@ -2,7 +2,8 @@ import { appendFile, mkdtemp, open, readFile, rm, stat, writeFile } from 'node:f
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, test } from '@jest/globals'
-import { type Change, DamagedJournal, Journal, readJournal } from '../../../../src/storage/embedded/journal.js'
+import { DamagedJournal, Journal, readJournal } from '../../../../src/storage/embedded/journal.js'
+import type { Change } from '../../../../src/storage/embedded/table.js'
 
 let folder: string
 let path: string
@@ -18,11 +19,11 @@ afterEach(async () => {
 
 const groups: readonly (readonly Change[])[] = [
   [
-    { key: 'gA', text: '{"Grüße":"🚀 \u0000"}' },
-    { key: '\u0000\u00ff\u0080', text: '' },
+    { letter: 'g', key: 'A', text: '{"Grüße":"🚀 \u0000"}' },
+    { letter: 'x', key: '\u0000\u00ff\u0080', text: '' },
   ],
-  [{ key: 'gA', text: undefined }],
-  [{ key: 'k'.repeat(400), text: 'x'.repeat(900_000) }],
+  [{ letter: 'g', key: 'A', text: undefined }],
+  [{ letter: 'k', key: 'k'.repeat(1900), text: 'x'.repeat(3_000_000) }],
 ]
 
 async function write(all = groups): Promise<readonly number[]> {
