@@ -36,6 +36,8 @@ const commandOptions = (commandTimeoutMs: number) => ({
   // A peer that vanished without a word leaves commands unanswered: then the connection is given up.
   socketTimeout: commandTimeoutMs * 2,
   keepAlive: 10_000,
+  // What library this is, is nobody's business, and a user with few rights may not say it.
+  disableClientInfo: true,
   // RESP2: one shape for all replies, on every server.
   protocol: 2 as const,
   // After a failover an old master says READONLY until we let go of it.
