@@ -6,7 +6,7 @@ import { hint } from './suggest.js'
 const ROLES: readonly Role[] = ['approver', 'operator', 'auditor']
 
 /** The groups that somebody gave a role: only those mean anything here. */
-export const knownGroups = (draft: Draft): readonly string[] => [
+const knownGroups = (draft: Draft): readonly string[] => [
   ...new Set(ROLES.flatMap((role) => draft.roles?.[role] ?? [])),
 ]
 

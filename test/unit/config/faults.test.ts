@@ -112,6 +112,9 @@ const rows: readonly Row[] = [
     /single slashes/,
   ),
   row('the issuer holds no password', { issuer: 'https://a:b@errand.example.com' }, /user or a password/, /https URL/),
+  row('the issuer is a URL', { issuer: 'errand' }, /not a URL/, /https URL/),
+  row('the issuer is a URL without spaces', { issuer: 'https://errand.example.com /a' }, /not a URL/, /https URL/),
+  row('the issuer is a URL of the web', { issuer: 'ftp://errand.example.com' }, /not an https URL/, /https URL/),
   row('the trust domain is one', { trust_domain: 'Errand.example.com' }, /not a trust domain/, /lowercase/),
   row(
     'names leave room in 127 bytes',
@@ -155,6 +158,13 @@ const rows: readonly Row[] = [
   row('a proxy is an address', { 'listen[0].trusted_proxies': ['10.0.0.0/33'] }, /not a range/, /10\.0\.0\.0\/8/, {
     path: 'listen[0].trusted_proxies[0]',
   }),
+  row(
+    'a proxy is one range',
+    { 'listen[0].behind_proxy': true, 'listen[0].trusted_proxies': ['10.0.0.0/8/8'] },
+    /not a range/,
+    /10\.0\.0\.0\/8/,
+    { path: 'listen[0].trusted_proxies[0]' },
+  ),
   row(
     'not everybody is a proxy',
     { 'listen[0].behind_proxy': true, 'listen[0].trusted_proxies': ['0.0.0.0/0'] },
@@ -530,6 +540,12 @@ const rows: readonly Row[] = [
   ),
   row('audiences are URIs or plain names', { 'resources[0].audience': 'two words' }, /not a URI/, /plain name/),
   row(
+    'audiences are URIs as they travel',
+    { 'resources[0].audience': 'https://deploy.example.com/two words' },
+    /not a URI/,
+    /plain name/,
+  ),
+  row(
     'RFC 8707 §2: a resource has no fragment',
     { 'resources[0].audience': 'https://deploy.example.com/#a' },
     /fragment/,
@@ -623,6 +639,13 @@ const rows: readonly Row[] = [
     { path: 'resources[1].clients[0]' },
   ),
   row('a JWK Set has keys', { 'resources[0].clients[0].jwks_file': 'none.jwks.json' }, /not a JWK Set/, /RFC 7517/),
+  row('a JWK Set is an object', { 'resources[0].clients[0].jwks_file': 'list.jwks.json' }, /not a JWK Set/, /RFC 7517/),
+  row(
+    'keys can be read',
+    { 'resources[0].clients[0].jwks_file': 'unreadable.jwks.json' },
+    /cannot be read/,
+    /public signing keys/,
+  ),
   row(
     'no private keys',
     { 'resources[0].clients[0].jwks_file': 'private.jwks.json' },
@@ -651,6 +674,7 @@ const rows: readonly Row[] = [
 
   // Not in this build
   row('policies do not load in this build', { policies: './policies' }, /not in this build/, /allow rules decide/),
+  row('the pki has a URL', { pki: { url: 'errand' } }, /not a URL/, /http URL/, { path: 'pki.url' }),
   row(
     'pki does not load in this build',
     { pki: { url: 'http://pki.errand.example.com' } },

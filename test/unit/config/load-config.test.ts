@@ -12,6 +12,8 @@ describe('a sound configuration', () => {
     const settings = settingsOf(changed(local(), { store: undefined }))
     expect(settings.store).toEqual({ kind: 'embedded', directory: '/etc/errand/data' })
     expect(settings.dataDirectory).toBe('/etc/errand/data')
+    expect(settingsOf(sound()).dataDirectory).toBe('/etc/errand/data')
+    expect(settingsOf(changed(sound(), { data_directory: '/var/lib/errand' })).dataDirectory).toBe('/var/lib/errand')
     expect(settings.keys).toEqual({
       signingAlg: 'ES256',
       rotateEvery: 7 * 86_400,

@@ -56,7 +56,7 @@ describe('unknown keys', () => {
       Object.defineProperty(section, name, { value: 1, enumerable: true })
       return faultsOf(config).length > 0
     })
-    fc.assert(property, { numRuns: 150 })
+    fc.assert(property, { numRuns: 80 })
   })
 })
 
@@ -69,13 +69,13 @@ test('whatever stands in whatever place, loading answers: settings, or faults wi
     parent[path.at(-1) ?? ''] = value
     return answers(load(config))
   })
-  fc.assert(property, { numRuns: 300 })
+  fc.assert(property, { numRuns: 120 })
 })
 
 test('whatever the file holds, loading answers', () => {
   fc.assert(
     fc.property(fc.string({ unit: 'binary', maxLength: 200 }), (text) => answers(load(text))),
-    { numRuns: 200 },
+    { numRuns: 100 },
   )
 })
 
@@ -179,7 +179,7 @@ describe('any configuration that loads', () => {
         guards.map(([scope]) => scope).sort(),
       )
     })
-    fc.assert(property, { numRuns: 50 })
+    fc.assert(property, { numRuns: 30 })
   })
 
   test('loads the same twice, and with keys in another order', () => {

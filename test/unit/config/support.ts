@@ -52,6 +52,8 @@ export const files: ReadonlyMap<string, string> = new Map([
   ['/etc/errand/redis-password', 'p@ss:word\n'],
   ['/etc/errand/api.jwks.json', json({ keys: [publicJwk] })],
   ['/etc/errand/none.jwks.json', json({ keys: [] })],
+  ['/etc/errand/list.jwks.json', json([publicJwk])],
+  ['/etc/errand/unreadable.jwks.json', json({ keys: [{ kty: 'EC', crv: 'P-256', x: 'AA', y: 'AA' }] })],
   ['/etc/errand/private.jwks.json', json({ keys: [pair.privateKey.export({ format: 'jwk' })] })],
   ['/etc/errand/symmetric.jwks.json', json({ keys: [{ kty: 'oct', k: 'c2VjcmV0' }] })],
   ['/etc/errand/weak.jwks.json', json({ keys: [weak.publicKey.export({ format: 'jwk' })] })],
