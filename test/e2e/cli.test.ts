@@ -226,12 +226,16 @@ describe('the command line against a running broker', () => {
     const last = await errand(['evidence', 'tail', '--lines', '2'])
     expect(last.stdout.trim().split('\n')).toHaveLength(2)
 
-    const follower = spawn(process.execPath, [PROGRAM, 'evidence', 'tail', '-f', '-n', '0', '--config', config])
+    const follower = spawn(process.execPath, [PROGRAM, 'evidence', 'tail', '-f', '-n', '1', '--config', config])
     let followed = ''
     follower.stdout.setEncoding('utf8').on('data', (chunk: string) => (followed += chunk))
-    await sleep(1500)
+    const untilItSays = async (text: string): Promise<void> => {
+      for (let attempt = 0; !followed.includes(text) && attempt < 400; attempt += 1) await sleep(25)
+    }
+    // What has happened comes first; what happens from then on is followed.
+    await untilItSays('\n')
     const id = await requested('8')
-    for (let attempt = 0; !followed.includes(id) && attempt < 100; attempt += 1) await sleep(50)
+    await untilItSays(id)
     follower.kill('SIGTERM')
     await once(follower, 'exit')
     expect(followed).toMatch(new RegExp(`grant\\.requested +${id}`))

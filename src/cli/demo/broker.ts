@@ -1,13 +1,12 @@
 import { spawn, type ChildProcess } from 'node:child_process'
-import { fileURLToPath } from 'node:url'
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { Clock } from '../../runtime/clock.js'
 import { createApi } from '../api.js'
 import { CommandError } from '../command-error.js'
 import { EXIT } from '../exit-codes.js'
+import { ERRAND } from './errand.js'
 import type { Temporary } from './temporary.js'
 
-const PROGRAM = fileURLToPath(new URL('../main.js', import.meta.url))
 const READY_WITHIN_MS = 10_000
 const STOP_WITHIN_MS = 5000
 const LOG_LINES = 20
@@ -24,7 +23,7 @@ export interface BrokerPlace {
  */
 export async function startBroker(place: BrokerPlace, temporary: Temporary, clock: Clock): Promise<void> {
   const { url, configFile, env } = place
-  const child = spawn(process.execPath, [...process.execArgv, PROGRAM, 'serve', '--config', configFile], {
+  const child = spawn(process.execPath, [...ERRAND, 'serve', '--config', configFile], {
     env,
     stdio: ['ignore', 'pipe', 'pipe'],
   })

@@ -3,7 +3,7 @@ import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import type { Io } from '../io.js'
 import { openSession } from '../session.js'
-import { approverOf } from './approver.js'
+import { approverWith } from './approver.js'
 import { startBroker } from './broker.js'
 import { startCi } from './ci.js'
 import { demoConfig } from './config.js'
@@ -42,7 +42,7 @@ export async function setStage(temporary: Temporary, io: Pick<Io, 'env' | 'clock
   const api = person.api()
   const cast: Cast = {
     auditor: person,
-    approver: approverOf(person),
+    approver: approverWith(configFile, env),
     run: workloadOf(api, ci, '1001', sent),
     nextRun: workloadOf(api, ci, '1002', sent),
     resourceServer,

@@ -115,7 +115,7 @@ async function approved({ approver, now }: Cast, { grant_id }: DeferredAnswer): 
     expected: `grant ${grant_id} is active, with one approval`,
     observed: `grant ${grant.id} is ${grant.status}, with ${grant.reviews.length} reviews`,
     facts: { grant_id: grant.id, status: grant.status, digest: grant.digest, by: review?.by },
-    text: `${showGrant(pending, now())}\n\n$ errand grants approve ${grant.id}\napproved by ${review?.by ?? 'nobody'}: the grant is ${grant.status}`,
+    text: `${showGrant(pending, now())}\n\n$ errand grants approve ${grant.id} --yes --digest ${pending.digest.slice(0, 15)}…\napproved by ${review?.by ?? 'nobody'}: the grant is ${grant.status}`,
     value: undefined,
   }
 }
