@@ -336,13 +336,18 @@ async function collect(
   { stores, clock, metrics }: Given,
   issuerKeys: IssuerKeys,
 ): Promise<void> {
-  const { seconds, liveGrants } = await stores.deadlines.lag(clock.now())
-  metrics.sweeperLag(seconds)
-  metrics.liveGrants(liveGrants)
   const names = new Map(workloads.map(({ name, issuer }) => [issuer, name]))
   for (const age of issuerKeys.ages()) {
     const name = names.get(age.issuer)
     if (name !== undefined) metrics.jwksAge(name, age.seconds)
+  }
+  try {
+    const { seconds, liveGrants } = await stores.deadlines.lag(clock.now())
+    metrics.sweeperLag(seconds)
+    metrics.liveGrants(liveGrants)
+  } catch {
+    // The store is away, which its own metric tells; the others must still be had, then above all.
+    return
   }
 }
 

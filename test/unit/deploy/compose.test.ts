@@ -198,6 +198,12 @@ describe('the rights of the Redis user', () => {
     expect([...allowed].sort()).toEqual([...new Set([...inScripts, ...singles, ...besides])].sort())
   })
 
+  test('are those that docs/storage-schema.md gives', () => {
+    const schema = readFileSync(at('docs/storage-schema.md'), 'utf8')
+    const given = /An ACL user needs `(\S+) ([^`]+)`/.exec(schema)
+    expect(acl).toContain(` resetchannels ${given?.[1] ?? ''} -@all ${given?.[2] ?? ''}\n`)
+  })
+
   test('reach keys of Errand alone', () => {
     expect(acl).toContain(' resetchannels ~{* -@all ')
   })
