@@ -7,7 +7,7 @@ const root = fileURLToPath(new URL('../..', import.meta.url))
 
 // Programs and tools in plain JavaScript run in Node; a name that is missing here can be imported from node:… instead.
 const nodeGlobals =
-  'AbortController AbortSignal Buffer DOMException Headers Response TextDecoder TextEncoder URL URLSearchParams clearInterval clearTimeout console crypto fetch performance process queueMicrotask setImmediate setInterval setTimeout structuredClone'.split(
+  'AbortController AbortSignal Buffer DOMException Headers Request Response TextDecoder TextEncoder URL URLSearchParams clearInterval clearTimeout console crypto fetch performance process queueMicrotask setImmediate setInterval setTimeout structuredClone'.split(
     ' ',
   )
 

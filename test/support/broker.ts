@@ -58,8 +58,8 @@ export interface Answer {
 export interface BrokerOptions {
   readonly clock?: Clock
   readonly store?: Readonly<Record<string, unknown>>
-  /** Laid over the configuration, key by key at the top level. */
-  readonly config?: Readonly<Record<string, unknown>>
+  /** Laid over the configuration, key by key at the top level; a function is given what it is laid over. */
+  readonly config?: Readonly<Record<string, unknown>> | ((base: TestConfig) => Readonly<Record<string, unknown>>)
   /** Keeps these instead of making its own, so that several brokers share them. */
   readonly share?: Pick<TestBroker, 'ci' | 'corp' | 'directory' | 'secrets'>
 }
@@ -74,10 +74,11 @@ export async function startBroker(options: BrokerOptions = {}): Promise<TestBrok
   const secret = randomBytes(32).toString('base64url')
   const keyFile = join(directory, 'master.key')
   if (options.share === undefined) writeFileSync(keyFile, randomBytes(32).toString('base64'), { mode: 0o600 })
+  const base = configOf({ url, port, directory, ci, corp, secret, keyFile })
   const config = {
-    ...configOf({ url, port, directory, ci, corp, secret, keyFile }),
+    ...base,
     store: options.store ?? { url: `embedded:${join(directory, 'data')}` },
-    ...options.config,
+    ...(typeof options.config === 'function' ? options.config(base) : options.config),
   }
   const loaded = loadConfig(stringify(config), { directory, readFile: (path) => readFileSync(path), env: {} })
   if (!loaded.ok)
@@ -168,6 +169,8 @@ interface Facts {
   readonly secret: string
   readonly keyFile: string
 }
+
+export type TestConfig = ReturnType<typeof configOf>
 
 const configOf = ({ url, port, ci, corp, secret, keyFile }: Facts) => ({
   issuer: url,

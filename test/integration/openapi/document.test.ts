@@ -1,0 +1,125 @@
+import { afterAll, beforeAll, describe, expect, test } from '@jest/globals'
+import { Validator } from '@seriousme/openapi-schema-validator'
+import { Ajv2020 } from 'ajv/dist/2020.js'
+import { startBroker, type TestBroker } from '../../support/broker.js'
+import { templateOf, undocumented, type OpenapiDocument } from '../../support/documented.js'
+
+let broker: TestBroker
+let document: OpenapiDocument
+beforeAll(async () => {
+  broker = await startBroker()
+  document = (await broker.fetch('/openapi.json')).body as unknown as OpenapiDocument
+})
+afterAll(() => broker.stop())
+
+describe('/openapi.json', () => {
+  test('is valid by the schema of OpenAPI 3.1', async () => {
+    const validator = new Validator()
+    const { valid, errors } = await validator.validate(structuredClone(document) as unknown as Record<string, unknown>)
+    expect({ valid, errors, version: validator.version }).toEqual({ valid: true, errors: undefined, version: '3.1' })
+  })
+
+  test('that schema refuses a document that is none', async () => {
+    const broken = { ...structuredClone(document), info: { title: 'no version' } }
+    expect((await new Validator().validate(broken as unknown as Record<string, unknown>)).valid).toBe(false)
+  })
+
+  test('each of its schemas is JSON Schema 2020-12, with no keyword that nobody knows', () => {
+    const schemas = schemasIn(document)
+    expect(schemas.length).toBeGreaterThan(60)
+    // What an unknown keyword says is not checked by anybody.
+    const ajv = new Ajv2020({ strict: true, strictTypes: false, strictRequired: false, validateFormats: false })
+    for (const schema of schemas) expect(() => ajv.compile(schema)).not.toThrow()
+  })
+
+  test('operations have ids of their own, and each parameter of a path is described', () => {
+    const operations = Object.entries(document.paths).flatMap(([path, item]) =>
+      Object.values(item).map((operation) => ({ path, operation: operation as unknown as Record<string, unknown> })),
+    )
+    const ids = operations.map(({ operation }) => operation['operationId'])
+    expect(new Set(ids).size).toBe(ids.length)
+    for (const { path, operation } of operations) {
+      const parameters = (operation['parameters'] ?? []) as { in: string; name: string }[]
+      const named = parameters.filter((parameter) => parameter.in === 'path').map(({ name }) => `{${name}}`)
+      expect(named).toEqual(path.match(/\{\w+\}/g) ?? [])
+    }
+  })
+
+  test('every path of the contract that is served stands in it', () => {
+    expect(Object.keys(document.paths).sort()).toEqual([
+      '/.well-known/oauth-authorization-server',
+      '/.well-known/openid-configuration',
+      '/authorize',
+      '/evidence/events',
+      '/grants',
+      '/grants/{id}',
+      '/grants/{id}/reviews',
+      '/grants/{id}/revoke',
+      '/healthz',
+      '/introspect',
+      '/jwks',
+      '/metrics',
+      '/openapi.json',
+      '/readyz',
+      '/revoke',
+      '/tasks/{id}',
+      '/tasks/{id}/complete',
+      '/tasks/{id}/heartbeat',
+      '/token',
+    ])
+  })
+})
+
+describe('what is looked at in every answer of the HTTP tests', () => {
+  const task = {
+    id: 'tk_1',
+    grant_id: 'gr_1',
+    status: 'open',
+    task: '',
+    workload: 'spiffe://errand.test/ci/74',
+    opened_at: '2033-05-18T03:33:20Z',
+    lease_until: '2033-05-18T03:48:20Z',
+  }
+  const answer = (body: unknown, more: Record<string, unknown> = {}) =>
+    undocumented(document, {
+      method: 'GET',
+      path: '/tasks/{id}',
+      status: 200,
+      contentType: 'application/json',
+      body: JSON.stringify(body),
+      ...more,
+    })
+
+  test('an answer as described passes', () => {
+    expect(answer(task)).toEqual([])
+  })
+  test.each([
+    ['a member is missing', { ...task, status: undefined }, {}],
+    ['a member is not described', { ...task, secret: 'x' }, {}],
+    ['a member has another value', { ...task, status: 'sleeping' }, {}],
+    ['a member has another type', { ...task, opened_at: 5 }, {}],
+    ['the content type is another', task, { contentType: 'text/html' }],
+    [
+      'an error has the body of another style',
+      { error: 'invalid_request' },
+      { status: 400, contentType: 'application/problem+json' },
+    ],
+    ['the operation is not described', task, { method: 'DELETE' }],
+    ['HEAD has a body', task, { method: 'HEAD' }],
+  ])('it fails when %s', (_case, body, more) => {
+    expect(answer(body, more)).not.toEqual([])
+  })
+
+  test('a path finds its template, and a longer or unknown one does not', () => {
+    expect(templateOf(document, '/grants/gr_1/reviews')).toBe('/grants/{id}/reviews')
+    expect(templateOf(document, '/grants/gr_1/reviews/2')).toBeUndefined()
+    expect(templateOf(document, '/openapiXjson')).toBeUndefined()
+  })
+})
+
+function schemasIn(value: unknown): readonly object[] {
+  if (typeof value !== 'object' || value === null) return []
+  return Object.entries(value).flatMap(([name, inner]: [string, unknown]) =>
+    name === 'schema' ? [inner as object] : schemasIn(inner),
+  )
+}
