@@ -1,4 +1,5 @@
 import type { Command } from 'commander'
+import { relative } from 'node:path'
 import type { Settings } from '../../config/settings.js'
 import { CommandError } from '../command-error.js'
 import type { Bind } from '../context.js'
@@ -6,6 +7,7 @@ import type { KeyControl } from '../control/key-control.js'
 import { openControl } from '../control/server.js'
 import { EXIT } from '../exit-codes.js'
 import { socketOf } from '../keys.js'
+import { indent, table } from '../text.js'
 import { VERSION } from '../version.js'
 
 const EXAMPLES = `
@@ -44,18 +46,29 @@ function portTaken(error: unknown): CommandError | undefined {
   return new CommandError(EXIT.unavailable, `the port ${port ?? ''} is in use`, remedy, 'port_in_use')
 }
 
+/** How this program was called: what is told next should work when it is copied. */
+function calledAs(path = process.argv[1] ?? ''): string {
+  return path.endsWith('.js') ? `node ${relative(process.cwd(), path)}` : 'errand'
+}
+
 function whatNext(settings: Settings): string {
+  const errand = calledAs()
   const hasLocal = settings.people.some(({ kind }) => kind === 'local')
   const store = settings.store.kind === 'embedded' ? settings.store.directory : settings.store.url
   return [
     '',
     `Errand serves ${settings.issuer}, store ${store}. What to do next:`,
-    '  errand grants list                what waits for a decision',
-    `  errand exchange --help            get a credential${hasLocal ? ', as a workload' : ''}`,
-    '  errand evidence tail --follow     see what happens',
+    indent(
+      table([
+        [`${errand} grants list`, 'what waits for a decision'],
+        [`${errand} exchange --help`, `get a credential${hasLocal ? ', as a workload' : ''}`],
+        [`${errand} evidence tail --follow`, 'see what happens'],
+      ]),
+      2,
+    ),
     ...(hasLocal ? ['You are the one person who decides: `preset: local` in the configuration.'] : []),
     'For issuers, people and resources of your own: copy the configuration, change it, set ERRAND_CONFIG;',
-    '`errand config check FILE` says what is wrong with it. Ctrl-C stops the broker.',
+    `\`${errand} config check FILE\` says what is wrong with it. Ctrl-C stops the broker.`,
     '',
   ].join('\n')
 }
