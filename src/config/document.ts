@@ -349,7 +349,6 @@ const tier = z
 const limits = z
   .strictObject({
     body_bytes: value.wholeNumber(1024, 65_536).default(65_536).describe('The longest request body.'),
-    assertion_bytes: value.wholeNumber(1024, 16_384).default(16_384).describe('The longest assertion.'),
     pending_per_workload: value.wholeNumber(1, 10_000).default(10).describe('Pending grants of one workload.'),
     pending_per_group: value.wholeNumber(1, 100_000).default(200).describe('Pending grants that wait for one group.'),
     requests_per_minute: z
@@ -372,7 +371,10 @@ const limits = z
       .duration('1m', '24h')
       .prefault('15m')
       .describe('A task that is not heard of for so long is abandoned.'),
-    leeway: value.duration('0s', '2m').prefault('30s').describe('Clock leeway on `nbf` and `iat`; `exp` has none.'),
+    leeway: value
+      .duration('0s', '2m')
+      .prefault('30s')
+      .describe("Clock leeway on `nbf` and `iat` of assertions and of people's tokens; `exp` has none."),
   })
   .prefault({})
   .describe('Bounds on what others may cause.')

@@ -71,12 +71,10 @@ function settle(draft: Draft, document: ConfigDocument | undefined, desk: Desk):
 
 const limitsOf = (entry: ConfigDocument['limits']): Limits => ({
   bodyBytes: entry.body_bytes,
-  assertionBytes: entry.assertion_bytes,
   pendingPerWorkload: entry.pending_per_workload,
   pendingPerGroup: entry.pending_per_group,
   requestsPerMinute: entry.requests_per_minute,
   coolDown: entry.cool_down,
   pollInterval: entry.poll_interval,
   lease: entry.lease,
-  leeway: entry.leeway,
 })

@@ -61,7 +61,6 @@ export interface KeySettings {
 
 export interface Limits {
   readonly bodyBytes: number
-  readonly assertionBytes: number
   readonly pendingPerWorkload: number
   readonly pendingPerGroup: number
   readonly requestsPerMinute: { readonly workload: number; readonly address: number }
@@ -69,6 +68,4 @@ export interface Limits {
   readonly coolDown: number
   readonly pollInterval: number
   readonly lease: number
-  /** On `nbf` and `iat`; sources carry their own. */
-  readonly leeway: number
 }

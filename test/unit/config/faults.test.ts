@@ -74,9 +74,6 @@ const rows: readonly Row[] = [
   row('bodies are at most 64 KiB', { limits: { body_bytes: 65_537 } }, /cannot be 65537/, /to 65536/, {
     path: 'limits.body_bytes',
   }),
-  row('assertions are at most 16 KiB', { limits: { assertion_bytes: 16_385 } }, /cannot be 16385/, /to 16384/, {
-    path: 'limits.assertion_bytes',
-  }),
 
   // issuer, trust_domain
   row('the issuer is https', { issuer: 'http://errand.example.com' }, /not https/, /localhost only/),

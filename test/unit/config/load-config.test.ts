@@ -21,14 +21,12 @@ describe('a sound configuration', () => {
     })
     expect(settings.limits).toEqual({
       bodyBytes: 65_536,
-      assertionBytes: 16_384,
       pendingPerWorkload: 10,
       pendingPerGroup: 200,
       requestsPerMinute: { workload: 600, address: 6000 },
       coolDown: 300,
       pollInterval: 5,
       lease: 900,
-      leeway: 30,
     })
     expect(settings.catalogue.tiers.get('low')).toEqual({
       name: 'low',
