@@ -29,6 +29,8 @@ describe('both stores give the same answers', () => {
     await rm(folder, { recursive: true, force: true })
   })
 
+  const missing = () => REACHABLE.filter((name) => !reached.has(name))
+
   /** Empty ones for each sequence. Small segments, so that sequences cross from one to the next. */
   const openBoth = async (clock: Clock): Promise<readonly [Stores, Stores]> => {
     opened += 1
@@ -63,12 +65,16 @@ describe('both stores give the same answers', () => {
 
   test(`to ${SEQUENCES} random sequences of at least 40 calls`, async () => {
     await fc.assert(fc.asyncProperty(sequences, play), { numRuns: SEQUENCES, endOnFailure: true })
+    // Some kinds of answers are rare; a seed that missed one goes on for a while.
+    for (let round = 0; round < 5 && missing().length > 0; round += 1) {
+      await fc.assert(fc.asyncProperty(sequences, play), { numRuns: 50, endOnFailure: true })
+    }
   }, 180_000)
 
   test('and the sequences reached every verb with every kind of answer', () => {
     const table = REACHABLE.map((name) => `${String(reached.get(name) ?? 0).padStart(7)}  ${name}`)
     console.log(['calls answered alike by both stores:', ...table].join('\n'))
-    expect(REACHABLE.filter((name) => !reached.has(name))).toEqual([])
+    expect(missing()).toEqual([])
     expect([...reached.keys()].filter((name) => !REACHABLE.includes(name))).toEqual([])
   })
 })

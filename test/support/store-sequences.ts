@@ -38,7 +38,7 @@ export interface Step {
 
 /** How often each verb is tried, and every kind of answer that it can give: all of them must be reached. */
 const VERBS = {
-  'grants.find': [9, ['ended', 'open']],
+  'grants.find': [12, ['ended', 'open']],
   'grants.read': [2, ['some', 'none']],
   'grants.list': [3, ['some', 'none']],
   'grants.request': [
@@ -50,7 +50,7 @@ const VERBS = {
   'grants.reservePending': [6, ['reserved', 'full']],
   'grants.releasePending': [1, ['done']],
   'deferrals.join': [5, ['joined', 'closed', 'claim_taken']],
-  'deferrals.poll': [8, ['unknown', 'too_fast', 'redeemed', 'cancelled', 'open']],
+  'deferrals.poll': [12, ['unknown', 'too_fast', 'redeemed', 'cancelled', 'open']],
   'deferrals.cancel': [3, ['unknown', 'cancelled']],
   'issuance.record': [
     40,
