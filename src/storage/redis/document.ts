@@ -33,6 +33,10 @@ const DICTIONARY = Buffer.from(
   ].join(''),
 )
 
+// Small windows and buffers: they are made anew for each document.
+const DEFLATE = { dictionary: DICTIONARY, level: 9, windowBits: 12, memLevel: 5, chunkSize: 1024 }
+const INFLATE = { dictionary: DICTIONARY, windowBits: 12, chunkSize: 2048 }
+
 /** Below this there is nothing to gain. */
 const WORTH_DEFLATING = 300
 
@@ -42,14 +46,14 @@ export const plainDocument = (text: string): string => `=${text}`
 export function restingDocument({ status, document }: GrantRecord): string | Buffer {
   const waits = status === 'pending' || status === 'active'
   if (!waits || document.length < WORTH_DEFLATING) return plainDocument(document)
-  return Buffer.concat([Buffer.of(DEFLATED), deflateRawSync(document, { dictionary: DICTIONARY, level: 9 })])
+  return Buffer.concat([Buffer.of(DEFLATED), deflateRawSync(document, DEFLATE)])
 }
 
 export function documentOf(stored: Buffer): string {
   if (stored[0] === PLAIN) return stored.toString('utf8', 1)
   if (stored[0] !== DEFLATED) throw storeUnavailable('a record in Redis has an unknown form')
   try {
-    return inflateRawSync(stored.subarray(1), { dictionary: DICTIONARY }).toString('utf8')
+    return inflateRawSync(stored.subarray(1), INFLATE).toString('utf8')
   } catch (cause) {
     throw storeUnavailable('a record in Redis cannot be read', cause)
   }

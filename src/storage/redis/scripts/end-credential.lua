@@ -6,7 +6,8 @@
 local state = redis.call('GETRANGE', KEYS[1], 0, 0)
 if state == '' then return 'unknown' end
 if state ~= '-' then return 'already' end
+-- Confirmed after the sweeper was handed it: it was sent, so it lives.
+if redis.call('ZREM', KEYS[2], 'c' .. KEYS[1]:sub(6)) == 0 and ARGV[1] == 'v' then return 'already' end
 redis.call('SETRANGE', KEYS[1], 0, ARGV[1])
-redis.call('ZREM', KEYS[2], 'c' .. KEYS[1]:sub(6))
 appendEvents(KEYS[3], KEYS[4], ARGV[2], ARGV[3])
 return 'ended'
