@@ -59,9 +59,12 @@ export function resolveAccess(
   return ok({ resource, access, guards, tier })
 }
 
+/** What the URL parser would silently take away, and no URI contains (RFC 3986 §2). */
+const NOT_IN_A_URI = /[\p{Cc}\s]/u
+
 /** A URL in its normal form (WHATWG URL), any other name as it is. */
 export function normalizeTarget(target: string): string {
-  return URL.canParse(target) ? new URL(target).href : target
+  return !NOT_IN_A_URI.test(target) && URL.canParse(target) ? new URL(target).href : target
 }
 
 const byTarget = new WeakMap<Catalogue, ReadonlyMap<string, Resource>>()
