@@ -50,11 +50,24 @@ export function createDelivery({ store, clock, describe, log }: DeliveryDeps): D
     const batches = [...toConfirm.values()]
     toConfirm.clear()
     for (const ids of batches)
-      for (let from = 0; from < ids.length; from += BATCH)
-        await store.confirm(ids.slice(from, from + BATCH)).catch((error: unknown) => {
-          // Not retried: the sweeper voids what stays unconfirmed, which errs on the safe side.
-          log.warn('credentials_not_confirmed', { count: ids.length, error })
-        })
+      for (let from = 0; from < ids.length; from += BATCH) await confirmBatch(ids.slice(from, from + BATCH))
+  }
+
+  /** Tried again: what was sent would be voided by the sweeper once the store is back, under a client who holds it. */
+  async function confirmBatch(ids: readonly CredentialId[]): Promise<void> {
+    try {
+      await store.confirm(ids)
+    } catch (error) {
+      log.warn('credentials_not_confirmed_yet', { count: ids.length, error })
+      for (const id of ids) keepForConfirmation(id)
+    }
+  }
+
+  function keepForConfirmation(id: CredentialId): void {
+    const shard = shardOf(id)
+    const waiting = toConfirm.get(shard)
+    if (waiting === undefined) toConfirm.set(shard, [id])
+    else waiting.push(id)
   }
 
   async function voidAll(): Promise<void> {
@@ -74,15 +87,12 @@ export function createDelivery({ store, clock, describe, log }: DeliveryDeps): D
   async function flush(): Promise<void> {
     await confirmAll()
     await voidAll()
-    if (toVoid.size > 0) schedule(RETRY_AFTER_MS)
+    if (toVoid.size > 0 || toConfirm.size > 0) schedule(RETRY_AFTER_MS)
   }
 
   return {
     sent(id) {
-      const shard = shardOf(id)
-      const waiting = toConfirm.get(shard)
-      if (waiting === undefined) toConfirm.set(shard, [id])
-      else waiting.push(id)
+      keepForConfirmation(id)
       schedule(CONFIRM_EVERY_MS)
     },
     unsent(id) {

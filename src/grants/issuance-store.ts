@@ -83,7 +83,10 @@ export interface IssuanceStore {
   /** Claims a use that goes with no record in the same shard (an actor's assertion, a proof), under the same rule as `record`, which sees it when given the same shard. */
   claim(shard: Shard, claim: Claim, now: EpochSeconds): Promise<'claimed' | 'taken'>
   look(id: CredentialId, now: EpochSeconds): Promise<CredentialStanding | undefined>
-  /** Ends a credential and so everything handed on from it. Final; ending it again changes nothing and adds no evidence. */
+  /**
+   * Ends a credential and so everything handed on from it. Final; ending it again changes nothing and adds no evidence.
+   * `voided` is for what was never sent: once it is confirmed, that is `already` settled.
+   */
   endCredential(
     id: CredentialId,
     how: 'revoked' | 'voided',

@@ -25,6 +25,10 @@ export function moveDeadline(
   if (to !== undefined) due.put(dueKey(id, to), true)
 }
 
+/** Whether the deadline that a record speaks of still stands, handed out or not. */
+export const hasDeadline = ({ due, handedOut }: Tables, id: string, from: EpochSeconds): boolean =>
+  due.has(dueKey(id, handedOut.get(idKey(id)) ?? from))
+
 /** The entry stays, and comes up again at `until` unless its record says something else before. */
 export function handOut(tables: Tables, id: string, from: EpochSeconds, until: EpochSeconds): void {
   tables.due.remove(dueKey(id, from))

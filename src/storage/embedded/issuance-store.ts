@@ -5,7 +5,7 @@ import type { EpochSeconds } from '../../runtime/clock.js'
 import type { CredentialId, Shard } from '../../runtime/ids.js'
 import { isTaken, take, takeAll } from './claims.js'
 import type { Database } from './database.js'
-import { dueKey, moveDeadline } from './deadlines.js'
+import { dueKey, hasDeadline, moveDeadline } from './deadlines.js'
 import { isOpenFor, settleDeferral } from './deferrals.js'
 import { appendEvents } from './events.js'
 import { forgetLater, KEPT_AFTER_EXPIRY, place } from './forgetting.js'
@@ -61,6 +61,8 @@ export class EmbeddedIssuanceStore implements IssuanceStore {
       const entry = this.tables.credentials.get(idKey(id))
       if (!entry) return 'unknown'
       if (entry.ended) return 'already'
+      // Confirmed after the sweeper was handed it: it was sent, so it lives.
+      if (how === 'voided' && !hasDeadline(this.tables, id, entry.unsentAt)) return 'already'
       this.tables.credentials.put(idKey(id), { ...entry, ended: { how, at } })
       moveDeadline(this.tables, id, entry.unsentAt, undefined)
       appendEvents(this.tables, events)

@@ -652,6 +652,26 @@ function describeEnds({ stores }: Context): void {
     expect((await lines(stores(), shop)).length).toBe(before.length + 1)
   })
 
+  test('what was confirmed is never voided, also when the sweeper was handed it before; revoking it works', async () => {
+    const { shop, credential } = await withTask(stores())
+    expect(await stores().deadlines.takeDue(shop.shard, NOW + 10_000, 30, 10)).toContainEqual({
+      kind: 'credential',
+      id: credential.id,
+    })
+    await stores().issuance.confirm([credential.id])
+    const ended = (how: 'voided' | 'revoked') =>
+      stores().issuance.endCredential(credential.id, how, NOW, [shop.event('credential.revoked')])
+    const about = { credentials: [credential.id] }
+    expect(await expectNothingChanged(stores(), shop, about, () => ended('voided'))).toBe('already')
+    expect(await ended('revoked')).toBe('ended')
+  })
+
+  test('what was never confirmed is voided, also when the sweeper was handed it before', async () => {
+    const { shop, credential } = await withTask(stores())
+    await stores().deadlines.takeDue(shop.shard, NOW + 10_000, 30, 10)
+    expect(await stores().issuance.endCredential(credential.id, 'voided', NOW, [shop.event()])).toBe('ended')
+  })
+
   test('confirming what is not there, or nothing, is harmless', async () => {
     await stores().issuance.confirm([])
     await stores().issuance.confirm([randomIds.credentialId(2), randomIds.credentialId(60)])
