@@ -2,6 +2,7 @@ import { chooseGrant, isFor, type ChoiceFacts, type OpenedGrant } from '../grant
 import { activeByRule } from '../grants/grant-for-run.js'
 import type { Found } from '../grants/grant-store.js'
 import { isWithin } from '../grants/access.js'
+import { isActive } from '../grants/lifecycle.js'
 import { hasRunIds, whereaboutsOf } from '../grants/whereabouts.js'
 import type { ExchangeRequest } from '../oauth/token-request.js'
 import { decide, isForRules } from '../policy/decide.js'
@@ -12,12 +13,13 @@ import { claimsOn } from '../grants/assertion-claim.js'
 import { authenticateBeside } from './authenticate-client.js'
 import { defer } from './defer.js'
 import type { ExchangeDeps } from './dependencies.js'
-import { issue, type OpenTask, type Plan } from './issue.js'
+import { issue, type IssueResult, type OpenTask, type Plan } from './issue.js'
 import type { Exchanging } from './exchanging.js'
 import { issueRefusal } from './issue-refusal.js'
 import { refused, type Outcome } from './outcome.js'
 import { recordRefusal } from './record-refusal.js'
 import type { ExchangeRefusal } from './refusal.js'
+import { endedFirst } from './run-ended.js'
 
 /** How often an exchange looks again when the run or the grant changed under it. */
 const ATTEMPTS = 8
@@ -33,26 +35,30 @@ export async function exchangeAssertion(deps: ExchangeDeps, request: ExchangeReq
   const workload = verified.value
   const wait = deps.admit(workload)
   if (wait !== undefined) return refused({ reason: 'too_fast', retryAfter: wait })
-  const misuse = misuseOf(request)
-  if (misuse !== undefined) return recordRefusal(deps, workload, misuse)
-  const proved = await authenticateBeside(deps, workload, request)
-  if (!proved.ok) return recordRefusal(deps, workload, proved.refusal)
-  const resolved = resolveAccess(deps.catalogue, request.targets, request.scope, request.authorizationDetails)
-  if (!resolved.ok) return recordRefusal(deps, workload, resolved.refusal)
-  const asked = resolved.value
-  const no = (refusal: ExchangeRefusal): Promise<Outcome> =>
-    recordRefusal(deps, workload, refusal, { audience: asked.access.audience })
+  const no = async (refusal: ExchangeRefusal, audience?: string): Promise<Outcome> =>
+    recordRefusal(deps, workload, await endedFirst(deps, workload, refusal), audience === undefined ? {} : { audience })
 
+  const misuse = misuseOf(request)
+  if (misuse !== undefined) return no(misuse)
+  const proved = await authenticateBeside(deps, workload, request)
+  if (!proved.ok) return no(proved.refusal)
+  const resolved = resolveAccess(deps.catalogue, request.targets, request.scope, request.authorizationDetails)
+  if (!resolved.ok) return no(resolved.refusal)
+  const asked = resolved.value
+  const { audience } = asked.access
   if (!asked.resource.credentials.includes('jwt'))
-    return no({ reason: 'type_not_issued', detail: 'this target takes no JWT: ask for another requested_token_type' })
-  if (request.task === undefined && !hasRunIds(workload)) return no({ reason: 'task_missing' })
+    return no(
+      { reason: 'type_not_issued', detail: 'this target takes no JWT: ask for another requested_token_type' },
+      audience,
+    )
+  if (request.task === undefined && !hasRunIds(workload)) return no({ reason: 'task_missing' }, audience)
   const decision = decide(asked.guards, workload)
-  if (!decision.permitted) return no({ reason: 'policy_denied' })
+  if (!decision.permitted) return no({ reason: 'policy_denied' }, audience)
   const task = request.task ?? ''
   const where = whereaboutsOf(workload, task)
   const exchanging = { request, workload, proved: proved.value, asked, where, task, rules: decision.rules }
   const outcome = await settle(deps, exchanging)
-  return 'reason' in outcome ? no(outcome) : outcome
+  return 'reason' in outcome ? recordRefusal(deps, workload, outcome, { audience }) : outcome
 }
 
 /** An assertion gets credentials, and nothing that hands on. */
@@ -76,11 +82,19 @@ async function settle(deps: ExchangeDeps, exchanging: Exchanging): Promise<Outco
     if (decided.kind === 'defer') return defer(deps, exchanging)
     const result = await issue(deps, decided.plan)
     if ('recorded' in result) return result.recorded
+    if (attempt === 0 && mayBeItsOwn(result, decided.plan, exchanging)) continue
     const refusal = issueRefusal(result)
     if (refusal !== undefined) return refusal
   }
   throw new Fault('contended', 'the run changed under every attempt to issue a credential')
 }
+
+/** `reuse: task`: a request beside this one may just have bound the assertion to the grant that this one would make. */
+const mayBeItsOwn = (result: IssueResult, plan: Plan, { proved }: Exchanging): boolean =>
+  'refused' in result &&
+  result.refused === 'claim_taken' &&
+  'create' in plan.grant &&
+  proved.some(({ assertion }) => assertion.reuse === 'task')
 
 type Decided =
   | { readonly kind: 'issue'; readonly plan: Plan }
@@ -104,13 +118,19 @@ function decideOn(deps: ExchangeDeps, exchanging: Exchanging, found: Found): Dec
       return no({ reason: 'task_ended' })
     case 'none':
       if (named !== undefined) return no(refusalOfNamed(named, grants, facts))
-      return isForRules(asked.guards) ? decideByRule(deps, exchanging, found, facts.now) : { kind: 'defer' }
+      if (!isForRules(asked.guards)) return { kind: 'defer' }
+      // A rule's grant serves one errand. When somebody ended it, or the errand itself, the rule does not begin anew.
+      return found.tasks.every((task) => isUnderWay(task, opened, facts.now))
+        ? { kind: 'issue', plan: planByRule(deps, exchanging, found, facts.now) }
+        : no({ reason: 'task_ended' })
   }
 }
 
-/** The rules permit it: a grant for this one run, unless this very task has ended before. */
-function decideByRule(deps: ExchangeDeps, exchanging: Exchanging, found: Found, now: number): Decided {
-  if (found.tasks.some((task) => !task.open)) return { kind: 'refuse', refusal: { reason: 'task_ended' } }
+const isUnderWay = (task: Found['tasks'][number], grants: readonly OpenedGrant[], now: number): boolean =>
+  task.open && grants.some(({ record, grant }) => record.id === task.grantId && isActive(grant, now))
+
+/** The rules permit it: a grant for this one run. */
+function planByRule(deps: ExchangeDeps, exchanging: Exchanging, found: Found, now: number): Plan {
   const { workload, asked, request, task, rules, where } = exchanging
   const grant = activeByRule(
     {
@@ -128,7 +148,7 @@ function decideByRule(deps: ExchangeDeps, exchanging: Exchanging, found: Found, 
     rules,
   )
   const record = deps.safe.close(grant, 1, { run: where.run })
-  return { kind: 'issue', plan: planUnder(exchanging, { create: { record, grant }, rules }, undefined, found, now) }
+  return planUnder(exchanging, { create: { record, grant }, rules }, undefined, found, now)
 }
 
 function planUnder(

@@ -1,7 +1,7 @@
 import type { CredentialStanding } from '../grants/issuance-store.js'
 import { MAX_TICKET_TTL, type AccessTokenClaims } from '../issuance/jwt.js'
 import { isWithin } from '../grants/access.js'
-import { parseCredentialDocument } from '../grants/documents.js'
+import { parseCredentialDocument, parseTaskDocument } from '../grants/documents.js'
 import { depthOf } from './act.js'
 import type { ExchangeRequest } from '../oauth/token-request.js'
 import { resolveAccess, type Asked } from '../policy/resolve-access.js'
@@ -14,7 +14,9 @@ import { authenticateClient } from './authenticate-client.js'
 import type { ExchangeDeps } from './dependencies.js'
 import { refused, type Outcome } from './outcome.js'
 import { recordRefusal } from './record-refusal.js'
+import { liveParent } from './parent.js'
 import type { ExchangeRefusal } from './refusal.js'
+import { runHasEnded } from './run-ended.js'
 
 /** A parent's request for a ticket: what it holds, who it is, and what the child may ask for. */
 interface Handing {
@@ -23,6 +25,8 @@ interface Handing {
   readonly standing: CredentialStanding
   readonly asked: Asked
   readonly actor: string
+  /** Seconds; can only shorten. */
+  readonly lifetime: number | undefined
 }
 
 /**
@@ -56,19 +60,26 @@ async function checkHanding(
   parent: AccessTokenClaims,
   workload: Workload,
 ): Promise<Result<Handing, ExchangeRefusal>> {
-  const standing = await deps.stores.issuance.look(parent.jti, deps.clock.now())
-  if (standing?.live !== true) return refuse({ reason: 'parent_ended' })
+  if (await runHasEnded(deps, workload)) return refuse({ reason: 'run_ended' })
+  const live = await liveParent(deps, parent.jti)
+  if (!live.ok) return live
+  const { standing, opened } = live.value
   if (!isIssuedTo(parent, standing, workload))
     return refuse({ reason: 'client_refused', because: { reason: 'client_is_not_the_holder' } })
+  if (request.grantId !== undefined && request.grantId !== parent.grant_id)
+    return refuse({ reason: 'grant_not_usable' })
   const resolved = resolveAccess(deps.catalogue, request.targets, request.scope, request.authorizationDetails)
   if (!resolved.ok) return resolved
   const asked = resolved.value
   const wider = widerThan(asked, parent)
   if (wider !== undefined) return refuse(wider)
-  const { delegation } = deps.safe.open(standing.grant).grant.terms
+  const { delegation } = opened.grant.terms
   const actor = request.actor ?? ''
   const allowed = delegation.to.includes(actor) && depthOf(parent.act) < delegation.max_depth
-  return allowed ? ok({ parent, workload, standing, asked, actor }) : refuse({ reason: 'delegation_not_allowed' })
+  const { lifetime } = request
+  return allowed
+    ? ok({ parent, workload, standing, asked, actor, lifetime })
+    : refuse({ reason: 'delegation_not_allowed' })
 }
 
 /** The very run of the workload that it was issued to. */
@@ -90,12 +101,14 @@ function widerThan({ access }: Asked, parent: AccessTokenClaims): ExchangeRefusa
     : { reason: 'scope_wider' }
 }
 
-async function spendAndSign(deps: ExchangeDeps, { parent, workload, asked, actor }: Handing): Promise<Outcome> {
+async function spendAndSign(deps: ExchangeDeps, handing: Handing): Promise<Outcome> {
+  const { parent, workload, standing, asked, actor, lifetime } = handing
   const now = deps.clock.now()
-  for (const claim of claimsOn([workload], parent.grant_id, '', []))
+  const { task } = parseTaskDocument(standing.task.document)
+  for (const claim of claimsOn([workload], parent.grant_id, task, []))
     if ((await deps.stores.issuance.claim(workload.shard, claim, now)) === 'taken')
-      return recordRefusal(deps, workload, { reason: 'assertion_used' })
-  const expiresAt = Math.min(now + MAX_TICKET_TTL, parent.exp)
+      return recordRefusal(deps, workload, { reason: 'client_refused', because: { reason: 'assertion_used' } })
+  const expiresAt = Math.min(now + Math.min(lifetime ?? MAX_TICKET_TTL, MAX_TICKET_TTL), parent.exp)
   const shard = shardOf(parent.jti)
   const jti = deps.ids.ticketId(shard)
   const { audience, scope, authorization_details } = asked.access

@@ -1,6 +1,7 @@
 import { chooseGrant, type OpenedGrant } from '../grants/choose.js'
 import { intersect } from '../grants/access.js'
 import type { DeferralRecord } from '../grants/grant-store.js'
+import { isActive } from '../grants/lifecycle.js'
 import { holderOf, hasRunIds, whereaboutsOf } from '../grants/whereabouts.js'
 import type { PollRequest } from '../oauth/token-request.js'
 import { splitScope } from '../oauth/scope.js'
@@ -18,6 +19,7 @@ import { issueRefusal } from './issue-refusal.js'
 import { refused, type Outcome } from './outcome.js'
 import { recordRefusal } from './record-refusal.js'
 import type { ExchangeRefusal } from './refusal.js'
+import { endedFirst, runHasEnded } from './run-ended.js'
 
 const ATTEMPTS = 8
 
@@ -33,7 +35,8 @@ export async function poll(deps: ExchangeDeps, request: PollRequest): Promise<Ou
   const hash = sha256Base64url(request.deferralCode)
   const holder = holderOf(workload, [])
   const polled = await deps.stores.deferrals.poll(workload.shard, hash, holder, deps.clock.nowMs())
-  const no = (refusal: ExchangeRefusal): Promise<Outcome> => recordRefusal(deps, workload, refusal)
+  const no = async (refusal: ExchangeRefusal): Promise<Outcome> =>
+    recordRefusal(deps, workload, await endedFirst(deps, workload, refusal))
   switch (polled.kind) {
     case 'unknown':
       return no({ reason: 'deferral_unknown' })
@@ -58,11 +61,13 @@ async function answer(
 ): Promise<Outcome | ExchangeRefusal> {
   switch (grant.status) {
     case 'pending':
+      if (await runHasEnded(deps, workload)) return { reason: 'run_ended' }
       return deps.clock.now() < deferral.expiresAt ? { kind: 'pending' } : { reason: 'deferral_expired' }
+    // Whether it has been swept yet makes no difference (invariant 12).
     case 'active':
-      return redeem(deps, workload, deferral)
+      return isActive(grant, deps.clock.now()) ? redeem(deps, workload, deferral) : { reason: 'deferral_expired' }
     case 'expired':
-      return grant.expiresAt === undefined ? { reason: 'deferral_expired' } : { reason: 'denied' }
+      return { reason: 'deferral_expired' }
     case 'denied':
     case 'withdrawn':
     case 'revoked':
@@ -84,6 +89,8 @@ async function redeem(
     const result = await issue(deps, plan)
     if ('recorded' in result) return result.recorded
     const refusal = issueRefusal(result)
+    // Here the assertion authenticates the client, and nothing else.
+    if (refusal?.reason === 'assertion_used') return { reason: 'client_refused', because: refusal }
     if (refusal !== undefined) return refusal
   }
   throw new Fault('contended', 'the run changed under every attempt to redeem a deferral code')
@@ -146,5 +153,6 @@ function narrow(
     splitScope(narrowed.scope),
     narrowed.authorization_details,
   )
-  return resolved.ok ? resolved.value : resolved.refusal
+  if (!resolved.ok) return resolved.refusal
+  return resolved.value.resource.credentials.includes('jwt') ? resolved.value : { reason: 'grant_not_usable' }
 }

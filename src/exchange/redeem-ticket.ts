@@ -1,6 +1,7 @@
-import type { CredentialStanding } from '../grants/issuance-store.js'
 import { isWithin } from '../grants/access.js'
+import { parseTaskDocument } from '../grants/documents.js'
 import type { Access } from '../grants/grant.js'
+import { meets } from '../grants/review.js'
 import type { TicketClaims } from '../issuance/jwt.js'
 import type { ExchangeRequest } from '../oauth/token-request.js'
 import { normalizeTarget, resolveAccess, type Asked } from '../policy/resolve-access.js'
@@ -14,8 +15,10 @@ import { depthOf } from './act.js'
 import { issue, type Plan } from './issue.js'
 import { issueRefusal } from './issue-refusal.js'
 import { refused, type Outcome } from './outcome.js'
+import { liveParent, type Parent } from './parent.js'
 import { recordRefusal } from './record-refusal.js'
 import type { ExchangeRefusal } from './refusal.js'
+import { runHasEnded } from './run-ended.js'
 
 const ATTEMPTS = 8
 
@@ -31,6 +34,7 @@ export async function redeemTicket(deps: ExchangeDeps, request: ExchangeRequest)
   const wait = deps.admit(child)
   if (wait !== undefined) return refused({ reason: 'too_fast', retryAfter: wait })
 
+  if (await runHasEnded(deps, child)) return recordRefusal(deps, child, { reason: 'run_ended' })
   const asked = askedWithin(deps, request, ticket.value, child)
   if (!asked.ok) return recordRefusal(deps, child, asked.refusal)
   const outcome = await settle(deps, request, ticket.value, child, asked.value)
@@ -61,6 +65,8 @@ function askedWithin(
 ): Result<Asked, ExchangeRefusal> {
   if (child.spiffeId !== ticket.may_act.sub)
     return refuse({ reason: 'actor_refused', because: { reason: 'not_the_actor_of_the_ticket' } })
+  if (request.grantId !== undefined && request.grantId !== ticket.grant_id)
+    return refuse({ reason: 'grant_not_usable' })
   const offered: Access = {
     audience: ticket.target,
     scope: ticket.scope ?? '',
@@ -84,15 +90,13 @@ async function settle(
   child: Workload,
   asked: Asked,
 ): Promise<Outcome | ExchangeRefusal> {
-  // The child's assertion may belong to another shard than the grant, so it is used up first: fail closed.
-  for (const claim of claimsOn([child], ticket.grant_id, '', []))
-    if ((await deps.stores.issuance.claim(child.shard, claim, deps.clock.now())) === 'taken')
-      return { reason: 'assertion_used' }
   for (let attempt = 0; attempt < ATTEMPTS; attempt++) {
-    const standing = await deps.stores.issuance.look(ticket.parent_id, deps.clock.now())
-    if (standing?.live !== true) return { reason: 'parent_ended' }
-    const plan = planUnder(deps, request, ticket, child, asked, standing)
+    const live = await liveParent(deps, ticket.parent_id)
+    if (!live.ok) return live.refusal
+    const plan = planUnder(deps, request, ticket, child, asked, live.value)
     if (!plan.ok) return plan.refusal
+    // The child's assertion may belong to another shard than the grant, so it is used up before: fail closed.
+    if (attempt === 0 && !(await spend(deps, child, live.value))) return { reason: 'assertion_used' }
     const result = await issue(deps, plan.value)
     if ('recorded' in result) return result.recorded
     const refusal = issueRefusal(result)
@@ -101,20 +105,30 @@ async function settle(
   throw new Fault('contended', 'the grant changed under every attempt to redeem a ticket')
 }
 
+async function spend(deps: ExchangeDeps, child: Workload, { standing, opened }: Parent): Promise<boolean> {
+  const { task } = parseTaskDocument(standing.task.document)
+  for (const claim of claimsOn([child], opened.record.id, task, []))
+    if ((await deps.stores.issuance.claim(child.shard, claim, deps.clock.now())) === 'taken') return false
+  return true
+}
+
 function planUnder(
   deps: ExchangeDeps,
   request: ExchangeRequest,
   ticket: TicketClaims,
   child: Workload,
   asked: Asked,
-  standing: CredentialStanding,
+  { standing, opened }: Parent,
 ): Result<Plan, ExchangeRefusal> {
-  const opened = deps.safe.open(standing.grant)
-  const { delegation, access } = opened.grant.terms
+  const { grant } = opened
+  const { delegation, access, required_reviews } = grant.terms
   // The grant is what people approved: a ticket cannot say more than it.
   const allowed = delegation.to.includes(child.spiffeId) && depthOf(ticket.act) < delegation.max_depth
   if (!allowed) return refuse({ reason: 'delegation_not_allowed' })
   if (!isWithin(asked.access, access)) return refuse({ reason: 'scope_wider' })
+  // As at each exchange: what the tier asks for today must have been given too.
+  const reviewed = meets(grant.reviews, required_reviews) && meets(grant.reviews, asked.tier.requiredReviews)
+  if (!reviewed || !asked.resource.credentials.includes('jwt')) return refuse({ reason: 'grant_not_usable' })
   const { task, credential } = standing
   return ok({
     where: { shard: shardOf(opened.record.id), anchor: '', run: task.run, errand: task.errand },

@@ -67,7 +67,7 @@ export function refusalToWire(refusal: ExchangeRefusal): OAuthError {
     case 'task_ended':
       return wire('invalid_grant', 'the task has ended')
     case 'parent_ended':
-      return wire('invalid_grant', 'the credential that this comes from has ended')
+      return wire('invalid_request', 'the credential that this comes from has ended')
     case 'run_ended':
       return wire('access_denied', 'the run has ended')
     case 'not_covered':
@@ -99,7 +99,7 @@ export function refusalToWire(refusal: ExchangeRefusal): OAuthError {
     case 'deferral_redeemed':
       return wire('invalid_grant', 'the deferral_code has been redeemed')
     case 'deferral_expired':
-      return wire('expired_token', 'nobody decided in time')
+      return wire('expired_token', 'the deferral_code has expired')
     case 'poll_too_fast':
       return wire('slow_down', 'wait for 5 seconds longer between polls from now on')
     case 'too_many_pending':

@@ -78,7 +78,8 @@ export function createWorkloadVerifier(deps: WorkloadVerifierDeps): VerifyWorklo
     const iss = jws.claims['iss']
     if (typeof iss !== 'string') return refuse({ reason: 'assertion_malformed', detail: 'iss is not a text' })
     const compiled = sources.get(iss)
-    if (compiled === undefined) return refuse({ reason: 'assertion_issuer_unknown', issuer: iss.slice(0, 200) })
+    if (compiled === undefined)
+      return refuse({ reason: 'assertion_issuer_unknown', issuer: [...iss].slice(0, 200).join('') })
     return verifyFrom(compiled, assertion, jws, deps)
   }
 }
