@@ -21,7 +21,12 @@ const CONNECTIONS = [16, 64]
 /** @type {readonly Row[]} */
 const ROWS = [
   ...STORES.flatMap((on) =>
-    CONNECTIONS.map((connections) => ({ name: `${on} x${String(connections)}`, on, kind: /** @type {const} */ ('fresh'), connections })),
+    CONNECTIONS.map((connections) => ({
+      name: `${on} x${String(connections)}`,
+      on,
+      kind: /** @type {const} */ ('fresh'),
+      connections,
+    })),
   ),
   ...CONNECTIONS.map((connections) => ({
     name: `oidc-provider x${String(connections)}`,
@@ -53,7 +58,9 @@ const { values } = parseArgs({
 /** A whole name means that row alone, a part of a name all that have it. */
 const isWanted = (/** @type {Row} */ row) => {
   if (values.rows === undefined) return !values.quick || row.kind !== 'renew'
-  return values.rows.some((text) => (ROWS.some(({ name }) => name === text) ? row.name === text : row.name.includes(text)))
+  return values.rows.some((text) =>
+    ROWS.some(({ name }) => name === text) ? row.name === text : row.name.includes(text),
+  )
 }
 
 exitOnSignals()
@@ -73,7 +80,13 @@ async function bench() {
     hasPeer: rows.some(({ on }) => on === 'peer'),
     profiles,
   })
-  const done = await measureRounds(field, rows, { ms, warmUpMs: Math.min(ms, 2000), rounds, profiled: profiles !== undefined, onRound })
+  const done = await measureRounds(field, rows, {
+    ms,
+    warmUpMs: Math.min(ms, 2000),
+    rounds,
+    profiled: profiles !== undefined,
+    onRound,
+  })
   const faults = [...done.faults, ...(await evidenceFaults(field, done.exchanges))]
   await field.stop()
 
@@ -82,7 +95,10 @@ async function bench() {
   if (values.json) print(JSON.stringify({ node: process.version, ...result, goals, faults, rounds: rounds }, null, 2))
   else print(renderText(result, goals))
   if (profiles !== undefined) printProfiles(profiles, rows, result.lines)
-  if (!values.json) print(`${String(done.verified)} tokens verified by jose; the evidence was counted on ${String(field.contenders.length)} stores`)
+  if (!values.json)
+    print(
+      `${String(done.verified)} tokens verified by jose; the evidence was counted on ${String(field.contenders.length)} stores`,
+    )
   for (const fault of faults) process.stderr.write(`WRONG  ${fault}\n`)
   return faults.length === 0 ? 0 : 1
 }
@@ -113,7 +129,12 @@ function printProfiles(directory, rows, lines) {
     if (files.length === 0) continue
     const names = rows.filter(({ on }) => on === store).map(({ name }) => name)
     const cpu = median(lines.filter(({ name }) => names.includes(name)).map(({ mainCpu }) => mainCpu))
-    print(`\n== ${names.join(', ')} ==\n${renderProfile(files.map((name) => join(directory, name)), cpu)}`)
+    print(
+      `\n== ${names.join(', ')} ==\n${renderProfile(
+        files.map((name) => join(directory, name)),
+        cpu,
+      )}`,
+    )
   }
 }
 

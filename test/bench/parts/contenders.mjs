@@ -38,6 +38,7 @@ const part = (/** @type {string} */ name) => fileURLToPath(new URL(name, import.
 export async function enterField({ stores, hasPeer, profiles }) {
   const ci = await startIssuer()
   const corp = await startIssuer()
+  /** @type {Contender[]} */
   const contenders = []
   for (const store of stores) contenders.push(await enter(store, ci, corp, profiles))
   const log = join(temporaryDirectory('bench'), 'parts.log')
@@ -81,7 +82,10 @@ async function enter(store, ci, corp, profiles) {
       redis === undefined ? { url: `embedded:${join(directory, 'data')}` } : { url: redis.url, durability },
     ...(profiles === undefined
       ? {}
-      : { nodeFlags: ['--import', part('profiler.mjs')], env: { PROFILE: join(profiles, `${store}.cpuprofile`) } }),
+      : {
+          nodeFlags: ['--import', part('profiler.mjs')],
+          env: () => ({ PROFILE: join(profiles, `${store}.cpuprofile`) }),
+        }),
   })
   return {
     store,
@@ -103,7 +107,8 @@ async function countIssued(url, auditor) {
     const response = await fetch(`${url}/evidence/events?${query.toString()}`, {
       headers: { Authorization: `Bearer ${auditor()}` },
     })
-    if (!response.ok) throw new Error(`the evidence cannot be read: ${String(response.status)} ${await response.text()}`)
+    if (!response.ok)
+      throw new Error(`the evidence cannot be read: ${String(response.status)} ${await response.text()}`)
     /** @type {{ events: { type: string }[], next_cursor: string, complete: boolean }} */
     const page = JSON.parse(await response.text())
     issued += page.events.filter(({ type }) => type === 'credential.issued').length
@@ -118,7 +123,12 @@ async function countIssued(url, auditor) {
  */
 async function startPeer(ci, log) {
   const port = await freePort()
-  const jwk = { ...createPublicKey(ci.signer.pem).export({ format: 'jwk' }), kid: ci.signer.kid, alg: 'ES256', use: 'sig' }
+  const jwk = {
+    ...createPublicKey(ci.signer.pem).export({ format: 'jwk' }),
+    kid: ci.signer.kid,
+    alg: 'ES256',
+    use: 'sig',
+  }
   const child = startNode([part('peer.mjs'), JSON.stringify(jwk), String(port)], { ipc: true, log })
   await messageOf(child)
   return { url: `http://127.0.0.1:${String(port)}`, child }

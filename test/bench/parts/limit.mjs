@@ -23,7 +23,8 @@ function measure(ms) {
   let operations = 0
   while (performance.now() - start < ms) {
     for (let at = 0; at < 20; at++) {
-      if (!verify('sha256', assertion, { key: theirs.publicKey, dsaEncoding }, signature)) throw new Error('not verified')
+      if (!verify('sha256', assertion, { key: theirs.publicKey, dsaEncoding }, signature))
+        throw new Error('not verified')
       sign('sha256', token, { key: ours.privateKey, dsaEncoding })
     }
     operations += 20

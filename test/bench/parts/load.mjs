@@ -100,7 +100,7 @@ async function run({ url, ms }, requests) {
       const answer = await connection.send(request)
       last = performance.now()
       latencies.push(last - sent)
-      if (answer.status !== 200) faults.push(`${String(answer.status)} ${answer.bytes.utf8Slice(answer.bodyAt)}`)
+      if (answer.status !== 200) faults.push(`${String(answer.status)} ${answer.bytes.toString('utf8', answer.bodyAt)}`)
       else if (latencies.length % ONE_IN === 0) tokens.push(String(bodyOf(answer)['access_token']))
       if (last >= deadline) isOver = true
     }

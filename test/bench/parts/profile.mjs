@@ -40,8 +40,13 @@ export function renderProfile(files, cpu, top = 30) {
       const place = placeOf(node.callFrame)
       // A function of V8 or of the binding is told by who called it.
       const caller = url === '' ? parents.get(id)?.callFrame : undefined
-      const by = caller === undefined || caller.functionName === '(root)' ? '' : `< ${caller.functionName} ${placeOf(caller)}`
-      add(functions, `${functionName || '(anonymous)'} ${url === '' ? by : `${place}:${String(lineNumber + 1)}`}`, micros)
+      const by =
+        caller === undefined || caller.functionName === '(root)' ? '' : `< ${caller.functionName} ${placeOf(caller)}`
+      add(
+        functions,
+        `${functionName || '(anonymous)'} ${url === '' ? by : `${place}:${String(lineNumber + 1)}`}`,
+        micros,
+      )
       for (const name of ourFramesOf(node, parents)) add(totals, name, micros)
       add(modules, place === '' ? functionName : moduleOf(place), micros)
     })
@@ -52,7 +57,11 @@ export function renderProfile(files, cpu, top = 30) {
       [...times]
         .sort((a, b) => b[1] - a[1])
         .slice(0, top)
-        .map(([name, micros]) => [name, `${((100 * micros) / busy).toFixed(1)} %`, `${((cpu * micros) / busy).toFixed(1)} µs`]),
+        .map(([name, micros]) => [
+          name,
+          `${((100 * micros) / busy).toFixed(1)} %`,
+          `${((cpu * micros) / busy).toFixed(1)} µs`,
+        ]),
     )
   return [
     `main thread: ${cpu.toFixed(0)} µs of CPU each`,

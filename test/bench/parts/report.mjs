@@ -47,8 +47,9 @@ export function linesOf(rows, rounds) {
       rss: Math.max(...samples.map(({ rss }) => rss)),
       toLimit: ratio(({ perSecond }, { limit }) => perSecond / limit.perSecond),
       cpuToLimit: ratio(({ brokerCpu }, { limit }) => brokerCpu / limit.cpu),
-      toPeer: peer && ratio(({ perSecond }, round) => perSecond / sampleOf(round, peer).perSecond),
-      p99ToPeer: peer && ratio(({ p99 }, round) => p99 / sampleOf(round, peer).p99),
+      toPeer:
+        peer === undefined ? undefined : ratio(({ perSecond }, round) => perSecond / sampleOf(round, peer).perSecond),
+      p99ToPeer: peer === undefined ? undefined : ratio(({ p99 }, round) => p99 / sampleOf(round, peer).p99),
     }
   })
   const limit = {
@@ -118,7 +119,20 @@ const atMost = (/** @type {string} */ goal, /** @type {number} */ bound, /** @ty
   met: measured <= bound,
 })
 
-const HEAD = ['row', 'per s', 'p50 ms', 'p99 ms', 'broker µs', 'main µs', 'redis µs', 'RSS MB', '/ (a)', 'CPU/(a)', '/ (b)', 'p99/(b)']
+const HEAD = [
+  'row',
+  'per s',
+  'p50 ms',
+  'p99 ms',
+  'broker µs',
+  'main µs',
+  'redis µs',
+  'RSS MB',
+  '/ (a)',
+  'CPU/(a)',
+  '/ (b)',
+  'p99/(b)',
+]
 
 /**
  * @param {{ limit: { perSecond: number, cpu: number }, lines: readonly Line[] }} result
@@ -141,7 +155,12 @@ export function renderText({ limit, lines }, goals) {
     optional(line.toPeer),
     optional(line.p99ToPeer),
   ])
-  const verdicts = goals.map(({ goal, wanted, measured, met }) => [goal, wanted, measured.toFixed(2), met ? 'met' : 'missed'])
+  const verdicts = goals.map(({ goal, wanted, measured, met }) => [
+    goal,
+    wanted,
+    measured.toFixed(2),
+    met ? 'met' : 'missed',
+  ])
   return [
     `(a) one verify + one sign, node:crypto, one thread: ${limit.perSecond.toFixed(0)} per s, ${limit.cpu.toFixed(0)} µs of CPU`,
     '(b) oidc-provider, client_credentials with private_key_jwt, ES256 JWT, in memory',

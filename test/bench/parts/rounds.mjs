@@ -108,7 +108,11 @@ async function measureRow(field, row, ms, atMost, profiled) {
   const redis = contender?.redis?.pid()
   field.load.send({ kind: row.kind, url, connections: row.connections, ms, atMost })
   await messageOf(field.load)
-  const cpuNow = () => ({ main: mainThreadCpu(pid), broker: statOf(pid).cpu, redis: redis === undefined ? 0 : statOf(redis).cpu })
+  const cpuNow = () => ({
+    main: mainThreadCpu(pid),
+    broker: statOf(pid).cpu,
+    redis: redis === undefined ? 0 : statOf(redis).cpu,
+  })
   if (isProfiled) process.kill(pid, 'SIGUSR2')
   const before = cpuNow()
   field.load.send('go')

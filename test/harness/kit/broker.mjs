@@ -1,5 +1,6 @@
 // @ts-check
 // A broker as it is run: `errand serve`, a process of its own, with its own directory.
+import { existsSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { writeConfiguration } from './configuration.mjs'
@@ -11,13 +12,11 @@ const PROGRAM = fileURLToPath(new URL('../../../dist/cli/main.js', import.meta.u
  * @typedef {object} BrokerProcess
  * @property {string} url
  * @property {string} directory
- * @property {string} configuration file
- * @property {string} log file
  * @property {string} authorization of the resource server, for /introspect
+ * @property {() => import('node:child_process').ChildProcess} child the one that runs, or ran last
  * @property {() => number} pid
- * @property {() => Promise<void>} start
+ * @property {() => Promise<void>} start again
  * @property {() => Promise<void>} stop gracefully
- * @property {() => Promise<void>} kill
  */
 
 /**
@@ -27,12 +26,13 @@ const PROGRAM = fileURLToPath(new URL('../../../dist/cli/main.js', import.meta.u
  * @param {string} options.corp URL of the issuer of people
  * @param {(directory: string) => object} options.store its part of the configuration
  * @param {readonly string[]} [options.nodeFlags]
- * @param {string} [options.program] in place of `errand serve`
- * @param {NodeJS.ProcessEnv} [options.env]
+ * @param {(directory: string) => NodeJS.ProcessEnv} [options.env] asked at each start
+ * @param {boolean} [options.ipc]
  * @param {string} [options.lease]
+ * @param {boolean} [options.starts] false: not yet
  * @returns {Promise<BrokerProcess>}
  */
-export async function startBroker({ name, ci, corp, store, nodeFlags = [], program, env = {}, lease }) {
+export async function startBroker({ name, ci, corp, store, nodeFlags = [], env, ipc = false, lease, starts = true }) {
   const directory = temporaryDirectory(name)
   const url = `http://127.0.0.1:${String(await freePort())}`
   const { file, authorization } = writeConfiguration({
@@ -44,36 +44,48 @@ export async function startBroker({ name, ci, corp, store, nodeFlags = [], progr
     ...(lease === undefined ? {} : { lease }),
   })
   const log = join(directory, 'broker.log')
-  const args = [...nodeFlags, ...(program === undefined ? [PROGRAM, 'serve'] : [program])]
   const launch = async () => {
-    const started = startNode(args, { log, env: { ERRAND_CONFIG: file, ...env } })
-    await until(() => isReady(url, started), `the broker is ready (${log})`)
+    const started = startNode([...nodeFlags, PROGRAM, 'serve'], {
+      log,
+      ipc,
+      env: { ERRAND_CONFIG: file, ...env?.(directory) },
+    })
+    await until(() => isHealthy(url, started, log), 'the broker answers', 30_000)
     return started
   }
-  let child = await launch()
+  /** @type {import('node:child_process').ChildProcess | undefined} */
+  let child = starts ? await launch() : undefined
+  const running = () => {
+    if (child === undefined) throw new Error('the broker was never started')
+    return child
+  }
   return {
     url,
     directory,
-    configuration: file,
-    log,
     authorization,
-    pid: () => child.pid ?? 0,
+    child: running,
+    pid: () => running().pid ?? 0,
     start: async () => {
       child = await launch()
     },
-    stop: () => end(child, 'SIGTERM'),
-    kill: () => end(child, 'SIGKILL'),
+    stop: async () => {
+      if (child !== undefined) await end(child, 'SIGTERM')
+    },
   }
 }
 
 /**
  * @param {string} url
  * @param {import('node:child_process').ChildProcess} child
+ * @param {string} log
  */
-async function isReady(url, child) {
-  if (!isRunning(child)) throw new Error(`the broker ended: ${String(child.signalCode ?? child.exitCode)}`)
+async function isHealthy(url, child, log) {
+  if (!isRunning(child)) {
+    const lines = existsSync(log) ? readFileSync(log, 'utf8').split('\n').slice(-15).join('\n') : ''
+    throw new Error(`the broker ended: ${String(child.signalCode ?? child.exitCode)}\n${lines}`)
+  }
   try {
-    return (await fetch(`${url}/readyz`)).ok
+    return (await fetch(`${url}/healthz`)).ok
   } catch {
     return false
   }

@@ -80,15 +80,14 @@ export function writeConfiguration({ url, directory, ci, corp, store, lease = '1
 
 /**
  * @param {string} audience the broker
- * @param {{ repository: string, run: string, lifetime?: number }} run
+ * @param {{ repository: string, run: string, now?: number }} run `now`: by the broker's clock, seconds
  */
-export function assertionClaims(audience, { repository, run, lifetime = 900 }) {
-  const now = Math.floor(Date.now() / 1000)
+export function assertionClaims(audience, { repository, run, now = Math.floor(Date.now() / 1000) }) {
   return {
     sub: `repo:acme/shop-${repository}`,
     aud: audience,
     iat: now,
-    exp: now + lifetime,
+    exp: now + 900,
     repository_id: repository,
     run_id: run,
     actor_id: '5',

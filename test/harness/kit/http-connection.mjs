@@ -47,6 +47,7 @@ export function connect(url) {
     const socket = createConnection({ host: hostname, port: Number(port), noDelay: true })
     /** @type {{ resolve: (answer: Answer) => void, reject: (error: Error) => void } | undefined} */
     let waiting
+    /** @type {Buffer} */
     let received = Buffer.alloc(0)
     socket.once('connect', () => {
       resolve({
@@ -90,15 +91,15 @@ export function connect(url) {
 function parse(bytes) {
   const headEnd = bytes.indexOf(HEAD_END)
   if (headEnd < 0) return undefined
-  const length = LENGTH.exec(bytes.latin1Slice(0, headEnd))
+  const length = LENGTH.exec(bytes.toString('latin1', 0, headEnd))
   if (length === null) throw new Error('an answer without Content-Length')
   const bodyAt = headEnd + HEAD_END.length
   if (bytes.length < bodyAt + Number(length[1])) return undefined
-  return { status: Number(bytes.latin1Slice(9, 12)), bytes, bodyAt }
+  return { status: Number(bytes.toString('latin1', 9, 12)), bytes, bodyAt }
 }
 
 /**
  * @param {Answer} answer
  * @returns {Record<string, unknown>}
  */
-export const bodyOf = ({ bytes, bodyAt }) => JSON.parse(bytes.utf8Slice(bodyAt))
+export const bodyOf = ({ bytes, bodyAt }) => JSON.parse(bytes.toString('utf8', bodyAt))

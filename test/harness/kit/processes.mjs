@@ -29,9 +29,13 @@ export function startNode(args, { log, env = {}, ipc = false } = {}) {
 
 /** @type {Set<() => void>} */
 const atExit = new Set()
-process.once('exit', () => {
-  for (const act of atExit) act()
-})
+process.once('exit', endAll)
+
+/** Ends every program that was started here and removes every directory: for callers that go on. */
+export function endAll() {
+  for (const act of [...atExit].reverse()) act()
+  atExit.clear()
+}
 
 /**
  * @param {ChildProcess} child
@@ -48,7 +52,8 @@ export function endsWithUs(child) {
 
 /** Processes are ended by the exit handler only if a signal leads to an exit. */
 export function exitOnSignals() {
-  for (const signal of /** @type {const} */ (['SIGINT', 'SIGTERM', 'SIGHUP'])) process.once(signal, () => process.exit(1))
+  for (const signal of /** @type {const} */ (['SIGINT', 'SIGTERM', 'SIGHUP']))
+    process.once(signal, () => process.exit(1))
 }
 
 /** @param {ChildProcess} child */

@@ -33,7 +33,7 @@ export async function startRedis(settings) {
       .join(''),
   )
   const launch = async () => {
-    const server = endsWithUs(spawn('redis-server', [file], { stdio: 'ignore' }))
+    const server = endsWithUs(spawn(PROGRAM, [file], { stdio: 'ignore' }))
     server.once('error', () => undefined)
     await until(() => answers(port), 'redis-server answers (apt-get install redis-server)')
     return server
@@ -58,6 +58,8 @@ export const DURABLE = {
   strict: { appendonly: 'yes', appendfsync: 'always', 'maxmemory-policy': 'noeviction' },
   relaxed: { appendonly: 'yes', appendfsync: 'everysec', 'maxmemory-policy': 'noeviction' },
 }
+
+const PROGRAM = 'redis-server'
 
 const answers = async (/** @type {number} */ port) => {
   try {
