@@ -13,6 +13,8 @@ export interface Ending {
   readonly kind: 'workload' | 'person'
   /** Operators revoke what is active. */
   readonly operator: boolean
+  /** May read every grant. To others, one that is not theirs is one that does not exist. */
+  readonly reader: boolean
 }
 
 export type EndRefusal =
@@ -26,7 +28,8 @@ export const endGrant = (deps: GrantDeps, id: GrantId, ending: Ending): Promise<
   reviseGrant<EndRefusal>(deps, id, ({ grant }) => {
     const { requested_by } = grant.terms
     const isRequester = requested_by.kind === ending.kind && requested_by.id === ending.by
-    if (!isRequester && !ending.operator) return refuse({ reason: 'not_yours_to_end' })
+    if (!isRequester && !ending.operator)
+      return refuse({ reason: ending.reader ? 'not_yours_to_end' : 'grant_unknown' })
     if (isEnded(grant)) return refuse({ reason: 'has_ended' })
     if (grant.status === 'pending')
       return isRequester ? ok(changeTo(deps, grant, 'withdrawn', ending)) : refuse({ reason: 'not_yours_to_end' })

@@ -13,6 +13,8 @@ export interface TestIssuer {
   readonly url: string
   /** `iss` is added; nothing else is. A member set to `undefined` is left out. */
   sign(claims: Readonly<Record<string, unknown>>, options?: SignOptions): Promise<string>
+  /** Signs exactly this text as the payload, JSON or not. */
+  signText(payload: string): Promise<string>
   /** A new key; the old ones are no longer published. */
   rotate(alg?: string): Promise<void>
   /** One more key beside those published; the newest of an algorithm signs. */
@@ -111,6 +113,11 @@ export async function startIssuer(options: IssuerOptions = {}): Promise<TestIssu
       if (signer === undefined) throw new Error(`the test issuer has no key for ${alg}`)
       const protectedHeader = { alg, typ: 'JWT', kid: held?.jwk.kid, ...header }
       return signCompact({ iss: url, ...claims }, protectedHeader as JWTHeaderParameters, signer)
+    },
+    signText: (payload) => {
+      const held = keys.at(-1)
+      if (held === undefined) throw new Error('the test issuer has no key')
+      return signCompact(payload, { alg: held.alg, typ: 'JWT', kid: held.jwk.kid ?? '' }, held.privateKey)
     },
     rotate: async (alg = 'ES256') => {
       keys = [await makeKey(alg)]

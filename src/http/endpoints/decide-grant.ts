@@ -9,7 +9,7 @@ import { forbidden, hasRole, identify, identifyPerson, stepUp } from '../callers
 import { problemAnswer } from '../errors.js'
 import { grantSchema, termsSchema, viewGrant } from '../grant-view.js'
 import { jsonRoute, type Route } from '../route.js'
-import { PROBLEMS, unknownGrant, type GrantEndpointDeps } from './grants.js'
+import { PROBLEMS, READERS, unknownGrant, type GrantEndpointDeps } from './grants.js'
 
 /** Decisions on a grant: reviews, and ending it. Never by GET, never by a link, never by a machine (invariant 7). */
 export const decisionRoutes = (deps: GrantEndpointDeps): readonly Route[] => [reviewRoute(deps), endRoute(deps)]
@@ -119,8 +119,9 @@ const endRoute = (deps: GrantEndpointDeps): Route =>
               kind: 'person' as const,
               by: caller.value.person.id,
               operator: hasRole(caller.value.person, ['operator']),
+              reader: hasRole(caller.value.person, READERS),
             }
-          : { kind: 'workload' as const, by: caller.value.workload.spiffeId, operator: false }
+          : { kind: 'workload' as const, by: caller.value.workload.spiffeId, operator: false, reader: false }
       const ended = await endGrant(deps, id, ending)
       return ended.ok ? jsonAnswer(200, viewGrant(ended.value, deps.clock.now())) : endRefusalAnswer(ended.refusal)
     },

@@ -1,6 +1,7 @@
 import { z } from 'zod'
 import type { Grant } from '../../grants/grant.js'
 import type { GrantDeps } from '../../grants/grant-deps.js'
+import type { Role } from '../../people/person.js'
 import { requestGrant, type GrantBody, type GrantRefusal } from '../../grants/request-grant.js'
 import { anchorKeyOf } from '../../grants/whereabouts.js'
 import { lengthOf, plainText } from '../../oauth/plain-text.js'
@@ -266,12 +267,15 @@ async function readable(
   return isReadableBy(grant, caller) ? grant : undefined
 }
 
+/** Whoever has one of these reads every grant. */
+export const READERS: readonly Role[] = ['approver', 'operator', 'auditor']
+
 /** Its own requester, and people with a role. */
 function isReadableBy({ terms: { requested_by } }: Grant, caller: Caller): boolean {
   switch (caller.kind) {
     case 'person':
       return (
-        hasRole(caller.person, ['approver', 'operator', 'auditor']) ||
+        hasRole(caller.person, READERS) ||
         (requested_by.kind === 'person' && requested_by.id === caller.person.id)
       )
     case 'workload':

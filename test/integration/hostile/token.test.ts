@@ -312,7 +312,7 @@ describe('POST /token refuses, and nothing changes, when', () => {
     ['Basic credentials', { Authorization: 'Basic YTpi' }],
     ['a Bearer token', { Authorization: 'Bearer abc' }],
   ])('%s come with it: no header is read here', async (_case, headers) => {
-    const answer = await unchanged(scene, () => send(good(), headers as Record<string, string>), { verified: false })
+    const answer = await unchanged(scene, () => send(good(), headers), { verified: false })
     expect(answer).toMatchObject({ status: 401, body: { error: 'invalid_client' } })
   })
 })
