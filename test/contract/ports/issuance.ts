@@ -654,7 +654,7 @@ function describeEnds({ stores }: Context): void {
 
   test('what was confirmed is never voided, also when the sweeper was handed it before; revoking it works', async () => {
     const { shop, credential } = await withTask(stores())
-    expect(await stores().deadlines.takeDue(shop.shard, NOW + 10_000, 30, 10)).toContainEqual({
+    expect(await stores().deadlines.takeDue(shop.shard, NOW + 10_000, 30, 10_000)).toContainEqual({
       kind: 'credential',
       id: credential.id,
     })
@@ -668,7 +668,7 @@ function describeEnds({ stores }: Context): void {
 
   test('what was never confirmed is voided, also when the sweeper was handed it before', async () => {
     const { shop, credential } = await withTask(stores())
-    await stores().deadlines.takeDue(shop.shard, NOW + 10_000, 30, 10)
+    await stores().deadlines.takeDue(shop.shard, NOW + 10_000, 30, 10_000)
     expect(await stores().issuance.endCredential(credential.id, 'voided', NOW, [shop.event()])).toBe('ended')
   })
 
