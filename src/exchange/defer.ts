@@ -4,7 +4,7 @@ import type { Grant } from '../grants/grant.js'
 import { pendingForRun } from '../grants/grant-for-run.js'
 import type { DeferralRecord } from '../grants/grant-store.js'
 import { decideBy } from '../grants/lifecycle.js'
-import { submitGrant } from '../grants/submit-grant.js'
+import { findEqual, submitGrant, type Submission } from '../grants/submit-grant.js'
 import { holderOf } from '../grants/whereabouts.js'
 import { sha256Base64url } from '../runtime/digest.js'
 import { Fault } from '../runtime/fault.js'
@@ -40,7 +40,7 @@ async function ask(
 ): Promise<Outcome | ExchangeRefusal | 'again'> {
   const grant = pendingGrant(deps, exchanging, purpose)
   const { id } = grant.terms
-  const answer = await submitGrant(deps, {
+  const submission: Submission = {
     grant,
     index: { run: exchanging.where.run },
     anchorKey: exchanging.where.anchor,
@@ -52,7 +52,8 @@ async function ask(
         terms: canonicalTerms(grant.terms),
       }),
     ],
-  })
+  }
+  const answer = await submitGrant(deps, submission)
   switch (answer.kind) {
     case 'requested':
       return deferred(deps, grant, code)
@@ -60,8 +61,11 @@ async function ask(
       return join(deps, exchanging, answer.grantId, code)
     case 'cooling_down':
       return { reason: 'cooling_down', until: answer.until }
-    case 'claim_taken':
-      return { reason: 'assertion_used' }
+    case 'claim_taken': {
+      // `reuse: task`: the assertion may be bound to the very request that it repeats here.
+      const equal = await findEqual(deps, { ...submission, claims: [] })
+      return equal.kind === 'equal_pending' ? join(deps, exchanging, equal.grantId, code) : { reason: 'assertion_used' }
+    }
     case 'run_ended':
       return { reason: 'run_ended' }
     case 'too_many_pending':

@@ -121,5 +121,7 @@ export interface Grant {
   /** `same_person` of a person who asked. */
   readonly requesterSamePerson?: string
   readonly reviews: readonly Review[]
+  /** `joinKeyOf` the terms as they were asked for, where a reviewer has narrowed them since. */
+  readonly askedAs?: string
   readonly ended?: Ended
 }

@@ -7,6 +7,7 @@ import type { JoinedTier } from './join-tiers.js'
 import { activate, decideBy, end } from './lifecycle.js'
 import { narrowingFault } from './narrowing.js'
 import { separate } from './separation.js'
+import { joinKeyOf } from './whereabouts.js'
 
 /** What a reviewer says (contract §1, "Review"). */
 export interface ReviewRequest {
@@ -68,6 +69,7 @@ export function review(
   const reviewed: Grant = {
     ...grant,
     terms,
+    ...(request.terms === undefined ? {} : { askedAs: grant.askedAs ?? joinKeyOf(grant.terms) }),
     reviews: [...earlier, unseparated ? { ...made, unseparated: true } : made],
   }
   return ok(meets(reviewed.reviews, terms.required_reviews) ? activate(reviewed, context.now) : reviewed)

@@ -44,14 +44,14 @@ export async function reviseGrant<R>(
 
 /** From the version that was decided on to the next. */
 export function revisionOf(deps: GrantDeps, from: OpenedGrant, { grant, events }: Change): GrantRevision {
-  const joinKey = joinKeyOf(from.grant.terms)
+  const joinKey = from.grant.askedAs ?? joinKeyOf(from.grant.terms)
   const until = deps.clock.now() + deps.limits.coolDown
   return {
     record: deps.safe.close(grant, from.record.version + 1, from.record.index),
     from: from.record.version,
     anchorKey: anchorKeyFor(deps, from.grant),
     events,
-    ...(from.grant.status === 'pending' ? { joinKey } : {}),
+    ...(from.grant.status === 'pending' && grant.status !== 'pending' ? { joinKey } : {}),
     ...(grant.status === 'denied' ? { coolDown: { joinKey, until } } : {}),
   }
 }

@@ -67,6 +67,7 @@ type Packed = [
   startedBy: [source: string, id: string | 0] | 0,
   reviews: PackedReview[],
   ended: [reason: number, at: EpochSeconds, by: string] | 0,
+  askedAs: string | 0,
 ]
 
 const seconds = (time: string): EpochSeconds => {
@@ -119,6 +120,7 @@ function pack(grant: Grant): Packed {
     packStartedBy(grant),
     grant.reviews.map((review) => packReview(review, digest)),
     grant.ended === undefined ? 0 : [REASONS.indexOf(grant.ended.reason), seconds(grant.ended.at), grant.ended.by],
+    grant.askedAs ?? 0,
   ]
 }
 
@@ -144,7 +146,7 @@ const packReview = (review: Review, digest: string): PackedReview => [
 function unpack(id: GrantId, packed: Packed, issuer: string): Grant {
   const [tier, delegate, sealed, task, access, credential, delegation, purpose, requestedBy, owner] = packed
   const [, , , , , , , , , , decideBy, durationSeconds, required, status, createdAt, expiresAt] = packed
-  const [, , , , , , , , , , , , , , , , startedBy, reviews, ended] = packed
+  const [, , , , , , , , , , , , , , , , startedBy, reviews, ended, askedAs] = packed
   const terms = {
     v: 1 as const,
     issuer,
@@ -174,6 +176,7 @@ function unpack(id: GrantId, packed: Packed, issuer: string): Grant {
       ? {}
       : { startedBy: { source: startedBy[0], ...(startedBy[1] === 0 ? {} : { id: startedBy[1] }) } }),
     ...(requestedBy[2] === 0 ? {} : { requesterSamePerson: requestedBy[2] }),
+    ...(askedAs === 0 ? {} : { askedAs }),
     ...(ended === 0 ? {} : { ended: { reason: at(REASONS, ended[0]), at: formatTime(ended[1]), by: ended[2] } }),
   }
 }

@@ -26,20 +26,27 @@ type SubmitDeps = Pick<GrantDeps, 'safe'> & {
  */
 export async function submitGrant(deps: SubmitDeps, submission: Submission): Promise<GrantRequested> {
   const { grant } = submission
-  if (!(await reservePlaces(deps, grant))) return { kind: 'too_many_pending' }
-  const answer = await deps.stores.grants.request({
-    record: deps.safe.close(grant, 1, submission.index),
-    claims: submission.claims,
-    ...(submission.deferral === undefined ? {} : { deferral: submission.deferral }),
-    joinKey: joinKeyOf(grant.terms),
-    anchorKey: submission.anchorKey,
-    pendingLimit: deps.limits.pendingPerWorkload,
-    events: submission.events,
-    now: grant.createdAt,
-  })
+  if (!(await reservePlaces(deps, grant))) return findEqual(deps, submission)
+  const answer = await request(deps, submission, deps.limits.pendingPerWorkload)
   if (answer.kind !== 'requested') await releasePlaces(deps, grant)
   return answer
 }
+
+/** Whether an equal request is pending, or was denied a short time ago; nothing is kept, for there is no place for it. */
+export const findEqual = (deps: SubmitDeps, submission: Submission): Promise<GrantRequested> =>
+  request(deps, submission, 0)
+
+const request = (deps: SubmitDeps, submission: Submission, pendingLimit: number): Promise<GrantRequested> =>
+  deps.stores.grants.request({
+    record: deps.safe.close(submission.grant, 1, submission.index),
+    claims: submission.claims,
+    ...(submission.deferral === undefined ? {} : { deferral: submission.deferral }),
+    joinKey: joinKeyOf(submission.grant.terms),
+    anchorKey: submission.anchorKey,
+    pendingLimit,
+    events: submission.events,
+    now: submission.grant.createdAt,
+  })
 
 async function reservePlaces(deps: SubmitDeps, grant: Grant): Promise<boolean> {
   const { id, required_reviews } = grant.terms

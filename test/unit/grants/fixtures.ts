@@ -251,6 +251,7 @@ export const anyGrant: fc.Arbitrary<Grant> = anyTerms.chain(
         startedBy: fc.record({ source: anyText, id: anyText }, { requiredKeys: ['source'] }),
         requesterSamePerson: anyText,
         reviews: fc.array(anyReview(terms), { maxLength: 3 }),
+        askedAs: anyText,
         ended: fc.record({
           reason: fc.constantFrom('completed', 'revoked', 'expired', 'denied', 'withdrawn'),
           at: anySeconds.map(formatTime),

@@ -4,6 +4,7 @@ import { digestOf } from '../../../src/grants/digest.js'
 import type { Grant, RequiredReview, Review, Terms } from '../../../src/grants/grant.js'
 import { end } from '../../../src/grants/lifecycle.js'
 import { meets, review, type ReviewContext, type ReviewRequest } from '../../../src/grants/review.js'
+import { joinKeyOf } from '../../../src/grants/whereabouts.js'
 import type { Person } from '../../../src/people/person.js'
 import { access, active, aPerson, aReview, NOW, pending } from './fixtures.js'
 
@@ -279,6 +280,16 @@ describe('contract §1, Review: with terms, earlier reviews are void', () => {
     const narrowed = reviewed(wide, aPerson('ann'), narrower(wide, 'a b'))
     expect(narrowed.terms.access).toEqual([access('a b')])
     expect(narrowed.reviews).toMatchObject([{ by: 'corp:ann', digest: digestOf(narrowed.terms) }])
+  })
+
+  test('narrowed once or twice, it is known as what was asked for', () => {
+    const once = reviewed(wide, aPerson('ann'), narrower(wide, 'a b'))
+    const twice = reviewed(once, aPerson('bob'), narrower(once, 'a'))
+    expect([wide.askedAs, once.askedAs, twice.askedAs]).toEqual([
+      undefined,
+      joinKeyOf(wide.terms),
+      joinKeyOf(wide.terms),
+    ])
   })
 
   test('who approved the wider terms has not approved the narrower, and may', () => {
