@@ -9,12 +9,13 @@ export const V8_FLAGS = ['--no-turbo-inline-js-wasm-calls']
 /** @typedef {{ code: number | null, signal: NodeJS.Signals | null }} Ending */
 
 /**
- * Signatures are checked in the thread pool: as many threads as cores, unless somebody chose.
+ * Signatures are checked in the thread pool: a thread for each core, and two more for the log of the embedded store, unless
+ * somebody chose.
  * @param {NodeJS.ProcessEnv} env
  * @returns {NodeJS.ProcessEnv}
  */
 export const programEnv = (env, cores = availableParallelism()) => ({
-  UV_THREADPOOL_SIZE: String(Math.max(2, cores)),
+  UV_THREADPOOL_SIZE: String(cores + 2),
   ...env,
 })
 

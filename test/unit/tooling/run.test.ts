@@ -4,9 +4,9 @@ import { outputsOf } from '../../../config/tooling/build.mjs'
 import { exitCodeOf, programEnv, run } from '../../../config/tooling/launch.mjs'
 
 describe('a program that the launcher starts', () => {
-  test('gets as many pool threads as there are cores, at least two, unless somebody chose', () => {
-    expect(programEnv({}, 1)).toEqual({ UV_THREADPOOL_SIZE: '2' })
-    expect(programEnv({}, 8)).toEqual({ UV_THREADPOOL_SIZE: '8' })
+  test('gets a pool thread for each core and two more, unless somebody chose', () => {
+    expect(programEnv({}, 1)).toEqual({ UV_THREADPOOL_SIZE: '3' })
+    expect(programEnv({}, 8)).toEqual({ UV_THREADPOOL_SIZE: '10' })
     expect(programEnv({ UV_THREADPOOL_SIZE: '3', A: 'b' }, 8)).toEqual({ UV_THREADPOOL_SIZE: '3', A: 'b' })
   })
 
