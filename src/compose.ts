@@ -7,6 +7,7 @@ import { createExchange } from './exchange/exchange.js'
 import type { GrantDeps } from './grants/grant-deps.js'
 import { createGrantSafe } from './grants/grant-safe.js'
 import type { Stores } from './grants/stores.js'
+import { createCursors, type Cursors } from './http/cursor.js'
 import { authorizeRoute } from './http/endpoints/authorize.js'
 import { decisionRoutes } from './http/endpoints/decide-grant.js'
 import { evidenceRoute } from './http/endpoints/evidence.js'
@@ -285,7 +286,7 @@ function routesOf(
     tokenRoute({ exchange, delivery, metrics, log }),
     introspectRoute({ clock, tokens, store: stores.issuance, safe: grants.safe, verifyResourceServer }),
     revokeRoute({ ...grants, deferrals: stores.deferrals, tokens, verifyWorkload }),
-    ...grantRoutes({ ...grants, callers }),
+    ...grantRoutes({ ...grants, callers, cursors: cursorsOf(given.masterKey) }),
     ...decisionRoutes({ ...grants, callers }),
     ...taskRoutes({ ...grants, callers }),
     evidenceRoute({ evidence: stores.evidence, callers }),
@@ -301,6 +302,11 @@ function routesOf(
     metricsRoute(metrics, () => collect(settings, given, issuerKeys)),
   ]
   return [...routes, openapiRoute({ issuer, version: given.version }, routes)]
+}
+
+function cursorsOf(masterKey: MasterKey): Cursors {
+  const key = masterKey.derive('list-cursor')
+  return createCursors({ mac: (text) => mac(key, text), verifyMac: (text, tag) => checkMac(key, text, tag) })
 }
 
 const readinessOf = (

@@ -97,7 +97,10 @@ function decodes(text: string): boolean {
 
 const MAX_DEPTH = 32
 
-/** JSON without repeated members, no deeper than 32: what two parsers may read in two ways is refused (RFC 8259 §4). */
+/**
+ * JSON without repeated members, no deeper than 32, in text that UTF-8 can hold: what two parsers may read in two ways is
+ * refused (RFC 8259 §4 and §8.2).
+ */
 export function parseJson(body: Buffer): Result<unknown, HttpRefusal> {
   if (!isUtf8(body)) return refuse({ reason: 'not_utf8' })
   const text = body.toString('utf8')
@@ -108,8 +111,19 @@ export function parseJson(body: Buffer): Result<unknown, HttpRefusal> {
     // The parser's message quotes the text.
     return refuse({ reason: 'malformed_json', detail: 'it is not JSON' })
   }
-  const fault = structureFault(text)
+  const fault = structureFault(text) ?? (text.includes('\\u') ? surrogateFault(value) : undefined)
   return fault === undefined ? ok(value) : refuse({ reason: 'malformed_json', detail: fault })
+}
+
+/** Half of a surrogate pair has no UTF-8, and so no digest: only an escape can write it. */
+function surrogateFault(value: unknown): string | undefined {
+  return hasLoneSurrogate(value) ? 'it holds half of a surrogate pair' : undefined
+}
+
+function hasLoneSurrogate(value: unknown): boolean {
+  if (typeof value === 'string') return /\p{Cs}/u.test(value)
+  if (typeof value !== 'object' || value === null) return false
+  return Object.entries(value).some(([name, member]) => hasLoneSurrogate(name) || hasLoneSurrogate(member))
 }
 
 const TOKEN = /"(?:[^"\\]|\\.)*"|[{}[\]:,]/g

@@ -16,9 +16,10 @@ export const systemClock: Clock = {
 /** RFC 3339 in UTC, whole seconds, `Z`. */
 export const formatTime = (at: EpochSeconds): string => new Date(at * 1000).toISOString().slice(0, 19) + 'Z'
 
-/** The inverse of `formatTime`; `undefined` for any other notation. */
+/** The inverse of `formatTime`; `undefined` for any other notation, and for a day that does not exist. */
 export function parseTime(text: string): EpochSeconds | undefined {
   if (!/^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ$/.test(text)) return undefined
-  const ms = Date.parse(text)
-  return Number.isNaN(ms) ? undefined : ms / 1000
+  const at = Date.parse(text) / 1000
+  // The parser takes 30 February for 2 March.
+  return !Number.isNaN(at) && formatTime(at) === text ? at : undefined
 }

@@ -7,6 +7,7 @@ import { jsonAnswer, type HttpAnswer } from '../answer.js'
 import { identifyPerson, type CallerDeps } from '../callers.js'
 import { refusalAnswer } from '../errors.js'
 import { getRoute, type Route } from '../route.js'
+import { wholeNumber } from '../whole-number.js'
 import { PROBLEMS } from './grants.js'
 
 export interface EvidenceEndpointDeps {
@@ -32,7 +33,7 @@ const query = z.strictObject({
   person: z.string().max(512).optional(),
   since: z.string().optional().describe('RFC 3339'),
   cursor: z.string().max(4096).optional(),
-  limit: z.coerce.number().int().min(1).max(1000).default(200),
+  limit: wholeNumber(1000, 200),
 })
 
 /** `GET /evidence/events`: what happened, for auditors. The cursor goes on where the last page ended, also for events that come later. */

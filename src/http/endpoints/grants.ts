@@ -9,12 +9,18 @@ import { parseScope } from '../../oauth/scope.js'
 import { parseGrantId } from '../../runtime/ids.js'
 import { jsonAnswer, type HttpAnswer } from '../answer.js'
 import { forbidden, hasRole, identify, unknownResource, type Caller, type CallerDeps } from '../callers.js'
-import { problemAnswer, problemSchema } from '../errors.js'
+import type { Cursors } from '../cursor.js'
+import { problemAnswer, problemSchema, refusalAnswer } from '../errors.js'
 import { detailSchema, grantSchema, viewGrant } from '../grant-view.js'
 import { getRoute, jsonRoute, type ResponseDocs, type Route } from '../route.js'
+import { wholeNumber } from '../whole-number.js'
 
 export interface GrantEndpointDeps extends GrantDeps {
   readonly callers: CallerDeps
+}
+
+export interface GrantListDeps extends GrantEndpointDeps {
+  readonly cursors: Cursors
 }
 
 /** What every JSON endpoint may answer besides its own. */
@@ -32,11 +38,7 @@ export const PROBLEMS: Readonly<Record<number, ResponseDocs>> = {
   503: { description: 'Not available at the moment', schema: problemSchema, mediaType: 'application/problem+json' },
 }
 
-export const grantRoutes = (deps: GrantEndpointDeps): readonly Route[] => [
-  askRoute(deps),
-  listRoute(deps),
-  readRoute(deps),
-]
+export const grantRoutes = (deps: GrantListDeps): readonly Route[] => [askRoute(deps), listRoute(deps), readRoute(deps)]
 
 const MAX_PURPOSE = 500
 const SCOPE = z
@@ -189,10 +191,10 @@ function refusalAnswerOf(refusal: GrantRefusal): HttpAnswer {
 const listQuery = z.strictObject({
   status: z.enum(['pending', 'active', 'denied', 'withdrawn', 'expired', 'completed', 'revoked']).optional(),
   cursor: z.string().max(512).optional(),
-  limit: z.coerce.number().int().min(1).max(200).default(50),
+  limit: wholeNumber(200, 50),
 })
 
-const listRoute = (deps: GrantEndpointDeps): Route =>
+const listRoute = (deps: GrantListDeps): Route =>
   getRoute({
     path: '/grants',
     operationId: 'listGrants',
@@ -216,7 +218,7 @@ const listRoute = (deps: GrantEndpointDeps): Route =>
   })
 
 async function listFor(
-  deps: GrantEndpointDeps,
+  deps: GrantListDeps,
   caller: Exclude<Caller, { kind: 'holder' }>,
   query: z.output<typeof listQuery>,
 ): Promise<HttpAnswer> {
@@ -228,13 +230,20 @@ async function listFor(
     ...(query.status === undefined ? {} : { status: query.status }),
     ...(anchor === undefined ? {} : { anchor }),
   }
-  const page = await deps.stores.grants.list(filter, query.cursor, query.limit)
+  const list = ['grants', query.status ?? '', anchor?.key ?? '']
+  const place = query.cursor === undefined ? undefined : deps.cursors.open(list, query.cursor)
+  if (query.cursor !== undefined && place === undefined)
+    return refusalAnswer({ reason: 'malformed_request', detail: 'the cursor is not one of this list' }, 'problem')
+  const page = await deps.stores.grants.list(filter, place, query.limit)
   const now = deps.clock.now()
   const grants = deps.safe
     .openGenuine(page.records)
     .filter(({ grant }) => isReadableBy(grant, caller))
     .map(({ grant }) => viewGrant(grant, now))
-  return jsonAnswer(200, { grants, ...(page.next === undefined ? {} : { next_cursor: page.next }) })
+  return jsonAnswer(200, {
+    grants,
+    ...(page.next === undefined ? {} : { next_cursor: deps.cursors.seal(list, page.next) }),
+  })
 }
 
 const readRoute = (deps: GrantEndpointDeps): Route =>
@@ -274,10 +283,7 @@ export const READERS: readonly Role[] = ['approver', 'operator', 'auditor']
 function isReadableBy({ terms: { requested_by } }: Grant, caller: Caller): boolean {
   switch (caller.kind) {
     case 'person':
-      return (
-        hasRole(caller.person, READERS) ||
-        (requested_by.kind === 'person' && requested_by.id === caller.person.id)
-      )
+      return hasRole(caller.person, READERS) || (requested_by.kind === 'person' && requested_by.id === caller.person.id)
     case 'workload':
       return requested_by.kind === 'workload' && requested_by.id === caller.workload.spiffeId
     case 'holder':

@@ -65,7 +65,7 @@ export async function openScene(options: BrokerOptions = {}): Promise<Scene> {
           credential: await stores.issuance.look(claims.jti, Math.floor(Date.now() / 1000)),
           ring: await stores.keys.load(),
         },
-        evidence: lines.map((events) => events.map(({ line }) => String((JSON.parse(line) as { type: string }).type))),
+        evidence: lines.map((events) => events.map(({ line }) => (JSON.parse(line) as { type: string }).type)),
       }
     },
   }

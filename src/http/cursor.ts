@@ -1,0 +1,26 @@
+/**
+ * Cursors as clients are given them: the store's own, with a tag that says which list it is a place in. What we did not
+ * make is refused, instead of being read as some other place; and no cursor serves for another list.
+ */
+export interface Cursors {
+  seal(list: readonly string[], place: string): string
+  /** The store's cursor; `undefined` for one that is not ours, or not of this list. */
+  open(list: readonly string[], cursor: string): string | undefined
+}
+
+export interface CursorDeps {
+  readonly mac: (text: string) => string
+  readonly verifyMac: (text: string, tag: string) => boolean
+}
+
+export function createCursors({ mac, verifyMac }: CursorDeps): Cursors {
+  const textOf = (list: readonly string[], place: string): string => JSON.stringify(['cursor', ...list, place])
+  return {
+    seal: (list, place) => `${Buffer.from(place).toString('base64url')}.${mac(textOf(list, place))}`,
+    open(list, cursor) {
+      const [encoded = '', tag = '', ...rest] = cursor.split('.')
+      const place = Buffer.from(encoded, 'base64url').toString('utf8')
+      return rest.length === 0 && verifyMac(textOf(list, place), tag) ? place : undefined
+    },
+  }
+}
