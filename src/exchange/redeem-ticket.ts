@@ -19,6 +19,7 @@ import { liveParent, type Parent } from './parent.js'
 import { recordRefusal } from './record-refusal.js'
 import type { ExchangeRefusal } from './refusal.js'
 import { runHasEnded } from './run-ended.js'
+import { ticketClaim } from './ticket-claim.js'
 
 const ATTEMPTS = 8
 
@@ -146,7 +147,7 @@ function planUnder(
       ancestors: [...credential.ancestors, credential.id],
       parentExpiresAt: credential.expiresAt,
       act: { sub: child.spiffeId, act: ticket.act },
-      ticket: { key: ticket.jti, binding: '', until: ticket.exp },
+      ticket: ticketClaim(ticket),
       holder: ticket.act.sub,
       maxChildren: delegation.max_children,
     },

@@ -47,6 +47,7 @@ export interface Found {
 
 /** A use of an assertion (or proof). Taken once; taken again by the same `binding` when that is not empty. */
 export interface Claim {
+  /** `sha256Base64url`, as all keys of records. */
   readonly key: string
   /** `reuse: once`: empty. `reuse: task`: what the first use bound it to. */
   readonly binding: string

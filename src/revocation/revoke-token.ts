@@ -1,5 +1,6 @@
 import { isDeferralCode } from '../oauth/token-request.js'
 import { authenticateClient } from '../exchange/authenticate-client.js'
+import { ticketClaim } from '../exchange/ticket-claim.js'
 import { changeTo } from '../grants/end-grant.js'
 import type { GrantDeps } from '../grants/grant-deps.js'
 import { reviseGrant } from '../grants/revise-grant.js'
@@ -44,8 +45,7 @@ export async function revokeToken(deps: RevokeDeps, request: RevokeRequest): Pro
     case 'errand-ticket+jwt': {
       const verified = await deps.tokens.verifyOwnToken(request.token, 'errand-ticket+jwt', now)
       if (!verified.ok) return ok('done')
-      const { jti, exp } = verified.value
-      await deps.stores.issuance.claim(shardOf(jti), { key: jti, binding: '', until: exp }, now)
+      await deps.stores.issuance.claim(shardOf(verified.value.jti), ticketClaim(verified.value), now)
       return ok('done')
     }
     case undefined:
