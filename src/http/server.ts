@@ -146,7 +146,7 @@ function serverFor(listener: ListenerSettings, deps: EdgeDeps, timeouts: Timeout
 }
 
 /** The path of the issuer: empty, or `/tenant`. */
-export const basePath = (issuer: string): string => new URL(issuer).pathname.replace(/\/+$/, '')
+const basePath = (issuer: string): string => new URL(issuer).pathname.replace(/\/+$/, '')
 
 /** The hot endpoint is recognized by its exact target; every other notation of it goes through express, to the same route. */
 function listenerOf(routes: readonly Route[], base: string, dispatch: Dispatch): RequestListener {

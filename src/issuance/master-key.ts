@@ -24,7 +24,7 @@ export interface MasterKey {
   derive(purpose: KeyPurpose): KeyObject
 }
 
-export const MASTER_KEY_BYTES = 32
+const MASTER_KEY_BYTES = 32
 /** Separates our derived keys from whatever else the operator may use the file for. */
 const SALT = 'errand encryption key, version 1'
 const OWNER_ONLY = 0o600

@@ -77,7 +77,7 @@ export interface RotationRefusal {
 }
 
 /** When the next keys may sign. Before the first rotation the next key has been published for as long as any: at once. */
-export function rotatableAt(ring: Ring, algs: readonly SigningAlg[]): EpochSeconds {
+function rotatableAt(ring: Ring, algs: readonly SigningAlg[]): EpochSeconds {
   const waits = algs.map((alg) => {
     const next = nextKey(ring, alg)
     if (!next) return 0

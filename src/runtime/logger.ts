@@ -97,7 +97,7 @@ const MAX_CAUSES = 4
  * What is safe to say of an error: its name, code and stack frames. The message only when it is ours (`Fault`): others
  * quote their input (`JSON.parse` does), and the input may be a token.
  */
-export function errorFacts(error: unknown, depth = 0): unknown {
+function errorFacts(error: unknown, depth = 0): unknown {
   if (!(error instanceof Error)) return { name: typeof error }
   const code = 'code' in error && typeof error.code === 'string' ? { code: plain(error.code) } : {}
   const message = error instanceof Fault ? { message: plain(error.message) } : {}

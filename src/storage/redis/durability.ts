@@ -11,7 +11,7 @@ interface Settings {
 }
 
 /** What is wrong with a server's settings, each with its remedy; nothing when all is well. */
-export function durabilityFaults({ appendonly, appendfsync, policy }: Settings): {
+function durabilityFaults({ appendonly, appendfsync, policy }: Settings): {
   readonly lossy: readonly string[]
   readonly evicting: readonly string[]
 } {
