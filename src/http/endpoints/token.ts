@@ -44,11 +44,7 @@ async function answerToken(deps: TokenDeps, form: URLSearchParams, context: Requ
   const start = monotonicMs()
   const seconds = (): number => (monotonicMs() - start) / 1000
   // Workloads prove themselves by assertions in the form; whoever sends a header expects it to count.
-  if (context.authorization !== undefined)
-    return oauthErrorAnswer({
-      error: 'invalid_client',
-      description: 'send a client_assertion: no Authorization header is read here',
-    })
+  if (context.authorization !== undefined) return headerNotRead(context.authorization)
   const parsed = parseTokenRequest(form)
   if ('fault' in parsed) {
     deps.metrics.exchange('refused', parsed.fault.error, seconds())
@@ -66,6 +62,18 @@ async function answerToken(deps: TokenDeps, form: URLSearchParams, context: Requ
   deps.log.debug('exchange', { request_id: context.requestId, outcome: label, reason, ...idsOf(outcome) })
   return { ...renderOutcome(outcome), ...deliveryOf(deps, outcome), ...unverifiedOf(outcome) }
 }
+
+/** RFC 6749 §5.2: who authenticates by a header gets 401 with a challenge of the scheme that they used. */
+function headerNotRead(authorization: string): HttpAnswer {
+  const scheme = SCHEMES.find((name) => authorization.toLowerCase().startsWith(`${name.toLowerCase()} `)) ?? 'Basic'
+  const answer = oauthErrorAnswer({
+    error: 'invalid_client',
+    description: 'send a client_assertion: no Authorization header is read here',
+  })
+  return { ...answer, headers: { ...answer.headers, 'WWW-Authenticate': `${scheme} realm="errand"` } }
+}
+
+const SCHEMES = ['Basic', 'Bearer', 'DPoP'] as const
 
 /** What was sent is confirmed; what never left is voided (invariant 9). */
 function deliveryOf({ delivery }: TokenDeps, outcome: Outcome): Pick<HttpAnswer, 'onSent'> {
