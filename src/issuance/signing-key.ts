@@ -69,7 +69,7 @@ function generatePair(alg: SigningAlg): Promise<{ privateKey: KeyObject }> {
 }
 
 /** The key's thumbprint is its id (RFC 7638 §3.2: only the required members, in lexicographic order). */
-export function thumbprint(jwk: JsonWebKey): string {
+function thumbprint(jwk: JsonWebKey): string {
   const { crv, e, kty, n, x, y } = jwk
   if (kty === 'EC') return sha256Base64url(canonicalize({ crv, kty, x, y }))
   if (kty === 'OKP') return sha256Base64url(canonicalize({ crv, kty, x }))
