@@ -85,7 +85,7 @@ export async function runCrashes({ store, kills, onKill = () => undefined }) {
     // With too few under way it was no kill under load.
     if (inFlight < LEAST_IN_FLIGHT) continue
     leastInFlight = Math.min(leastInFlight, inFlight)
-    const last = marks.at(-1)?.step ?? 'none'
+    const last = marks.findLast(({ step: name }) => name !== 'turned')?.step ?? 'none'
     lastSteps.set(last, (lastSteps.get(last) ?? 0) + 1)
     done += 1
     onKill(done)

@@ -34,7 +34,11 @@ export const clockOffset = () => offsetSeconds
 
 process.on('message', (/** @type {Order} */ order) => {
   if ('kill' in order) death = { ...order.kill }
-  else offsetSeconds += order.advance
+  else {
+    offsetSeconds += order.advance
+    // No step: from here on the broker's clock is further ahead.
+    writeSync(file, 'turned \n')
+  }
 })
 // The harness listens: that alone is no reason to stay.
 process.channel?.unref()
