@@ -48,6 +48,11 @@ export const checks = [
     repair: 'remove what nothing uses',
     args: [bin('knip/bin/knip.js'), '--config', at('config/tooling/knip.json'), '--no-progress'],
   },
+  {
+    name: 'documents',
+    repair: 'what docs/rfc-compliance.md names must exist, and links must lead somewhere',
+    args: [at('config/tooling/compliance.mjs')],
+  },
 ]
 
 /**
