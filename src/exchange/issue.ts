@@ -4,6 +4,7 @@ import type { Claim, Whereabouts } from '../grants/grant-store.js'
 import type { Issuance, Recorded, TaskRecord } from '../grants/issuance-store.js'
 import { credentialDocument, taskDocument } from '../grants/documents.js'
 import { canonicalTerms, digestOf } from '../grants/digest.js'
+import { isUnseparated } from '../grants/separation.js'
 import { holderOf } from '../grants/whereabouts.js'
 import type { AccessTokenClaims, Act } from '../issuance/jwt.js'
 import { TOKEN_TYPE } from '../oauth/urns.js'
@@ -200,6 +201,7 @@ function eventsOf({ describe }: ExchangeDeps, plan: Plan, made: Made): Issuance[
         authorization_details: plan.access.authorization_details,
         expires_at: made.expiresAt,
         assertion: workload.assertion.key,
+        ...(plan.handedOn === undefined && isUnseparated(made.grant, workload) ? { unseparated: true } : {}),
       },
     ),
   )

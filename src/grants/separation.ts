@@ -15,14 +15,21 @@ export function separate(startedBy: { readonly id?: string } | undefined, linked
 }
 
 /** Whether this run may use a grant, whoever started it: a standing window is approved before anybody knows its runs. */
-export function mayUse(grant: Grant, workload: Workload, separation: 'strict' | 'best_effort'): boolean {
+export const mayUse = (grant: Grant, workload: Workload, separation: 'strict' | 'best_effort'): boolean =>
+  verdicts(grant, workload).every(
+    (verdict) => verdict === 'separate' || (verdict === 'cannot_tell' && separation === 'best_effort'),
+  )
+
+/** `best_effort` let this run through without being able to tell: the evidence says so. */
+export const isUnseparated = (grant: Grant, workload: Workload): boolean =>
+  verdicts(grant, workload).includes('cannot_tell')
+
+/** Of each person who approved. A rule reviews for no group, and a person always for one, whatever their people source is called. */
+function verdicts({ reviews }: Grant, workload: Workload): readonly Separation[] {
   const startedBy = workload.startedBy === 'unknown' ? {} : workload.startedBy
-  return grant.reviews.every((review) => {
-    // A rule reviews for no group, and a person always for one, whatever their people source is called.
-    if (review.decision !== 'approve' || review.group === '') return true
-    const verdict = separate(startedBy, review.linked)
-    return verdict === 'separate' || (verdict === 'cannot_tell' && separation === 'best_effort')
-  })
+  return reviews
+    .filter(({ decision, group }) => decision === 'approve' && group !== '')
+    .map(({ linked }) => separate(startedBy, linked))
 }
 
 /** What a grant keeps of who started the run that asked for it. */
