@@ -231,7 +231,8 @@ describe.each(STORES)('contract §1, A grant: asked for beforehand, on $name', (
         do {
           const { body } = await stage.broker.call('GET', `/grants?limit=7${query}${cursor}`, token)
           seen.push(...(body['grants'] as { id: string }[]).map(({ id }) => id))
-          cursor = body['next_cursor'] === undefined ? '' : `&cursor=${encodeURIComponent(String(body['next_cursor']))}`
+          cursor =
+            body['next_cursor'] === undefined ? '' : `&cursor=${encodeURIComponent(body['next_cursor'] as string)}`
         } while (cursor !== '')
         expect(new Set(seen).size).toBe(seen.length)
         return seen

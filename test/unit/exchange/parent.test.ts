@@ -1,0 +1,64 @@
+import { createSecretKey } from 'node:crypto'
+import { describe, expect, test } from '@jest/globals'
+import { liveParent } from '../../../src/exchange/parent.js'
+import type { Grant } from '../../../src/grants/grant.js'
+import { createGrantSafe } from '../../../src/grants/grant-safe.js'
+import type { CredentialStanding } from '../../../src/grants/issuance-store.js'
+import { end } from '../../../src/grants/lifecycle.js'
+import { checkMac, mac } from '../../../src/issuance/mac.js'
+import { randomIds } from '../../../src/runtime/ids.js'
+import { active, BROKER, newId, NOW, pending, SHARD } from '../grants/fixtures.js'
+
+const key = createSecretKey(Buffer.alloc(32, 1))
+const safe = createGrantSafe(
+  { issuer: BROKER, mac: (text) => mac(key, text), verifyMac: (text, tag) => checkMac(key, text, tag) },
+  () => undefined,
+)
+const id = randomIds.credentialId(SHARD)
+
+/** The store says that all is well, whatever the document says. */
+const standing = (grant: Grant, more: Record<string, unknown> = {}): CredentialStanding =>
+  ({
+    credential: { id },
+    live: true,
+    grant: { ...safe.close(grant, 1, { run: 'r' }), status: 'active', deadline: NOW + 9999 },
+    task: { state: 'open' },
+    ...more,
+  }) as unknown as CredentialStanding
+const reasonOf = async (found: CredentialStanding | undefined) => {
+  const stores = { issuance: { look: () => Promise.resolve(found) } }
+  const clock = { now: () => NOW, nowMs: () => NOW * 1000 }
+  const live = await liveParent({ stores, clock, safe } as unknown as Parameters<typeof liveParent>[0], id)
+  return live.ok ? undefined : live.refusal.reason
+}
+
+describe('what may be handed on lives, and so does all that it lives by', () => {
+  test('it does', async () => {
+    expect(await reasonOf(standing(active()))).toBeUndefined()
+  })
+
+  test.each<[string, CredentialStanding | undefined, string]>([
+    ['unknown', undefined, 'parent_ended'],
+    ['ended itself', standing(active(), { live: false }), 'parent_ended'],
+    ['its task completed', standing(active(), { live: false, task: { state: 'completed' } }), 'task_ended'],
+    ['its task ended, whatever else is said', standing(active(), { task: { state: 'abandoned' } }), 'task_ended'],
+    ['its grant revoked', standing(end(active(), 'revoked', 'x', NOW), { live: false }), 'grant_not_usable'],
+  ])('%s', async (_, found, reason) => {
+    expect(await reasonOf(found)).toBe(reason)
+  })
+
+  test.each<[string, Grant]>([
+    ['pending', pending()],
+    ['revoked', end(active(), 'revoked', 'x', NOW)],
+    ['expired', active({}, { expiresAt: NOW })],
+  ])('invariant 8: the document says %s and the store says active: nothing is handed on', async (_, grant) => {
+    expect(await reasonOf(standing(grant))).toBe('grant_not_usable')
+  })
+
+  test('invariant 8: the document of another grant: a fault, and nothing is handed on', async () => {
+    const found = standing(active())
+    await expect(reasonOf({ ...found, grant: { ...found.grant, id: newId() } })).rejects.toMatchObject({
+      code: 'record_tampered',
+    })
+  })
+})
