@@ -67,7 +67,7 @@ const store = z
       .enum(['strict', 'relaxed', 'trusted'])
       .optional()
       .describe(
-        'Redis only. `strict` (default): `appendfsync always` (or WAITAOF) and `noeviction`, or Errand does not start; `relaxed`: accepts everysec and warns; `trusted`: for servers that hide their settings.',
+        'Redis only. `strict` (default): `appendfsync always` and `noeviction`, or Errand does not start; `relaxed`: accepts everysec and warns; `trusted`: for servers that hide their settings.',
       ),
     replicas: value
       .wholeNumber(0, 10)
