@@ -11,18 +11,22 @@ export interface IntrospectDeps {
   readonly safe: Pick<GrantSafe, 'open'>
 }
 
-/** What a resource server is told (RFC 7662 §2.2): of anything that is not a live credential for its own audience, only that it is not active. */
+/** What a resource server is told (RFC 7662 §2.2): of anything that is not a live credential for one of its own audiences, only that it is not active. */
 export type Introspection =
   { readonly active: false } | ({ readonly active: true; readonly token_type: string } & AccessTokenClaims)
 
 const INACTIVE: Introspection = { active: false }
 
-/** `audience`: the resource server's own. What is answered are the claims that we signed, never what the store holds. */
-export async function introspect(deps: IntrospectDeps, token: string, audience: string): Promise<Introspection> {
+/** `audiences`: the resource server's own. What is answered are the claims that we signed, never what the store holds. */
+export async function introspect(
+  deps: IntrospectDeps,
+  token: string,
+  audiences: readonly string[],
+): Promise<Introspection> {
   const now = deps.clock.now()
   if (deps.tokens.typOf(token) !== 'at+jwt') return INACTIVE
   const verified = await deps.tokens.verifyOwnToken(token, 'at+jwt', now)
-  if (!verified.ok || verified.value.aud !== audience) return INACTIVE
+  if (!verified.ok || !audiences.includes(verified.value.aud)) return INACTIVE
   const claims = verified.value
   const standing = await deps.store.look(claims.jti, now)
   if (standing?.live !== true || standing.grant.id !== claims.grant_id) return INACTIVE

@@ -23,9 +23,19 @@ export interface ResourceServerRefusal {
     | 'resource_server_assertion_used'
 }
 
+/** Who proved itself: one id may stand at several audiences, with the same proof. */
+export interface ResourceServer {
+  readonly id: string
+  readonly audiences: readonly string[]
+}
+
 export type VerifyResourceServer = (
   proof: ResourceServerProof,
-) => Promise<Result<ResourceClient, ResourceServerRefusal>>
+) => Promise<Result<ResourceServer, ResourceServerRefusal>>
+
+interface KnownServer extends ResourceServer {
+  readonly auth: ResourceClient['auth']
+}
 
 export interface ResourceServerDeps {
   readonly catalogue: Catalogue
@@ -40,37 +50,35 @@ const MAX_AGE = 300
 const LEEWAY = 30
 
 export function createResourceServerVerifier(deps: ResourceServerDeps): VerifyResourceServer {
-  const clients = new Map<string, ResourceClient>()
+  const servers = new Map<string, KnownServer>()
   const keySets = new Map<string, KeySet>()
   for (const { clients: configured } of deps.catalogue.resources.values())
     for (const client of configured) {
-      clients.set(client.id, client)
+      const audiences = [...(servers.get(client.id)?.audiences ?? []), client.audience]
+      servers.set(client.id, { id: client.id, auth: client.auth, audiences })
       const keys = client.auth.method === 'private_key_jwt' ? parseKeySet(client.auth.jwks) : undefined
       if (keys !== undefined) keySets.set(client.id, keys)
     }
   return (proof) => {
-    if (proof.method === 'basic') return Promise.resolve(verifySecret(clients.get(proof.id), proof.secret))
-    return verifyAssertion(deps, clients, keySets, proof.assertion)
+    if (proof.method === 'basic') return Promise.resolve(verifySecret(servers.get(proof.id), proof.secret))
+    return verifyAssertion(deps, servers, keySets, proof.assertion)
   }
 }
 
-function verifySecret(
-  client: ResourceClient | undefined,
-  secret: string,
-): Result<ResourceClient, ResourceServerRefusal> {
-  // An unknown client is compared too, so that the time tells nothing.
-  const expected = client?.auth.method === 'client_secret_basic' ? client.auth.secretSha256 : sha256Hex('')
+function verifySecret(server: KnownServer | undefined, secret: string): Result<ResourceServer, ResourceServerRefusal> {
+  // An unknown one is compared too, so that the time tells nothing.
+  const expected = server?.auth.method === 'client_secret_basic' ? server.auth.secretSha256 : sha256Hex('')
   const equal = timingSafeEqual(Buffer.from(sha256Hex(secret), 'hex'), Buffer.from(expected, 'hex'))
-  if (client?.auth.method !== 'client_secret_basic') return refuse({ reason: 'resource_server_unknown' })
-  return equal ? ok(client) : refuse({ reason: 'resource_server_secret_wrong' })
+  if (server?.auth.method !== 'client_secret_basic') return refuse({ reason: 'resource_server_unknown' })
+  return equal ? ok(server) : refuse({ reason: 'resource_server_secret_wrong' })
 }
 
 async function verifyAssertion(
   deps: ResourceServerDeps,
-  clients: ReadonlyMap<string, ResourceClient>,
+  servers: ReadonlyMap<string, KnownServer>,
   keySets: ReadonlyMap<string, KeySet>,
   assertion: string,
-): Promise<Result<ResourceClient, ResourceServerRefusal>> {
+): Promise<Result<ResourceServer, ResourceServerRefusal>> {
   const invalid = refuse({ reason: 'resource_server_assertion_invalid' } as const)
   const parsed = parseJws(assertion)
   if (!parsed.ok) return invalid
@@ -78,9 +86,9 @@ async function verifyAssertion(
   const { iss, sub } = claims as { readonly iss?: unknown; readonly sub?: unknown }
   // RFC 7523 §3: both are the client.
   const id = typeof iss === 'string' && iss === sub ? iss : undefined
-  const client = id === undefined ? undefined : clients.get(id)
+  const server = id === undefined ? undefined : servers.get(id)
   const keys = id === undefined ? undefined : keySets.get(id)
-  if (client === undefined || keys === undefined) return refuse({ reason: 'resource_server_unknown' })
+  if (server === undefined || keys === undefined) return refuse({ reason: 'resource_server_unknown' })
   const now = deps.clock.now()
   const checked = checkClaims(
     claims,
@@ -90,13 +98,13 @@ async function verifyAssertion(
   if (!checked.ok || checked.value.jti === undefined || !ALGORITHMS.has(alg)) return invalid
   const key = keys.find(alg, kid)
   if (key === undefined || !(await key.verify(signingInput, signature))) return invalid
-  const claim = sha256Base64url(JSON.stringify(['resource server', client.id, checked.value.jti]))
+  const claim = sha256Base64url(JSON.stringify(['resource server', server.id, checked.value.jti]))
   const used = await deps.store.claim(
     shardOfClaim(claim),
     { key: claim, binding: '', until: checked.value.expiresAt },
     now,
   )
-  return used === 'taken' ? refuse({ reason: 'resource_server_assertion_used' }) : ok(client)
+  return used === 'taken' ? refuse({ reason: 'resource_server_assertion_used' }) : ok(server)
 }
 
 /** A resource server has no shard of its own: its claims are spread by their hash. */

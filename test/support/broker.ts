@@ -80,7 +80,11 @@ export async function startBroker(options: BrokerOptions = {}): Promise<TestBrok
     store: options.store ?? { url: `embedded:${join(directory, 'data')}` },
     ...(typeof options.config === 'function' ? options.config(base) : options.config),
   }
-  const loaded = loadConfig(stringify(config), { directory, readFile: (path) => readFileSync(path), env: {} })
+  const loaded = loadConfig(stringify(config, { aliasDuplicateObjects: false }), {
+    directory,
+    readFile: (path) => readFileSync(path),
+    env: {},
+  })
   if (!loaded.ok)
     throw new Error(`the configuration of a test does not load: ${JSON.stringify(loaded.refusal, null, 1)}`)
   const logs: string[] = []

@@ -3,8 +3,11 @@ import { readForm } from '../../oauth/form.js'
 import { CLIENT_ASSERTION_TYPE } from '../../oauth/urns.js'
 import { introspect, type IntrospectDeps } from '../../revocation/introspect.js'
 import { refuse, type Result } from '../../runtime/result.js'
-import type { ResourceClient } from '../../policy/catalogue.js'
-import type { ResourceServerProof, VerifyResourceServer } from '../../workloads/verify-resource-server.js'
+import type {
+  ResourceServer,
+  ResourceServerProof,
+  VerifyResourceServer,
+} from '../../workloads/verify-resource-server.js'
 import { jsonAnswer, type HttpAnswer, type RequestContext } from '../answer.js'
 import { oauthErrorAnswer, oauthErrorSchema } from '../errors.js'
 import { formRoute, type Route } from '../route.js'
@@ -13,7 +16,7 @@ export interface IntrospectEndpointDeps extends IntrospectDeps {
   readonly verifyResourceServer: VerifyResourceServer
 }
 
-/** `POST /introspect` (RFC 7662): for resource servers, of credentials for their own audience. */
+/** `POST /introspect` (RFC 7662): for resource servers, of credentials for their own audiences. */
 export const introspectRoute = (deps: IntrospectEndpointDeps): Route =>
   formRoute({
     path: '/introspect',
@@ -48,7 +51,7 @@ async function answerIntrospection(
   if (!client.ok) return client.refusal
   const token = read.form.get('token')
   if (token === undefined) return oauthErrorAnswer({ error: 'invalid_request', description: 'token is missing' })
-  return jsonAnswer(200, await introspect(deps, token, client.value.audience))
+  return jsonAnswer(200, await introspect(deps, token, client.value.audiences))
 }
 
 async function authenticate(
@@ -57,7 +60,7 @@ async function authenticate(
   assertionType: string | undefined,
   form: { get(name: string): string | undefined },
   context: RequestContext,
-): Promise<Result<ResourceClient, HttpAnswer>> {
+): Promise<Result<ResourceServer, HttpAnswer>> {
   const basic = parseBasic(context.authorization)
   if (basic !== undefined && assertion !== undefined)
     return refuse(oauthErrorAnswer({ error: 'invalid_request', description: 'authenticate in one way only' }))
