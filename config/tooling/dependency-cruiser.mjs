@@ -14,7 +14,7 @@ const homes = [
     ['http/', 'console/'],
     'pass plain values; http and console know requests',
   ],
-  ['rate-limiter-flexible|ipaddr\\.js', ['http/'], 'limits and addresses are decided in http'],
+  ['ipaddr\\.js', ['http/'], 'addresses are decided in http'],
   ['pino|prom-client', ['runtime/'], 'take the logger or the metrics of runtime as a dependency'],
   [
     'zod',
@@ -25,7 +25,6 @@ const homes = [
   ['commander', ['cli/'], 'only the command line has commands'],
   ['ajv|ajv-formats', ['runtime/json-schema\\.ts$'], 'use runtime/json-schema.ts'],
   ['canonicalize', ['runtime/jcs\\.ts$'], 'use runtime/jcs.ts'],
-  ['node-forge', ['issuance/', 'workloads/'], 'certificates are built in issuance and read in workloads'],
   ['@cedar-policy/cedar-wasm', ['policy/'], 'ask policy for a decision'],
   ['openid-client', ['people/'], 'people signs people in'],
   ['@simplewebauthn/server', ['people/'], 'people verifies passkeys'],

@@ -13,8 +13,7 @@ const homes = [
   ['lmdb', 'home-of-lmdb'],
   ['express', 'home-of-express-express-serve-static-core-helmet'],
   ['helmet', 'home-of-express-express-serve-static-core-helmet'],
-  ['rate-limiter-flexible', 'home-of-rate-limiter-flexible-ipaddr.js'],
-  ['ipaddr.js', 'home-of-rate-limiter-flexible-ipaddr.js'],
+  ['ipaddr.js', 'home-of-ipaddr.js'],
   ['pino', 'home-of-pino-prom-client'],
   ['prom-client', 'home-of-pino-prom-client'],
   ['zod', 'home-of-zod'],
@@ -22,7 +21,6 @@ const homes = [
   ['commander', 'home-of-commander'],
   ['ajv-formats', 'home-of-ajv-ajv-formats'],
   ['canonicalize', 'home-of-canonicalize'],
-  ['node-forge', 'home-of-node-forge'],
 ] as const
 
 /** A source tree in which each file breaks the rules beside it, and no other. */
