@@ -30,7 +30,7 @@ describe('contract §3: replicas: 1', () => {
     master = await startRedis()
     replica = await startRedis({ settings: { replicaof: `127.0.0.1 ${master.port}` } })
     await eventually(async () => String(await replica.command('INFO', 'replication')).includes('master_link_status:up'))
-    const options = { url: master.url, durability: 'strict', replicas: 1, commandTimeoutMs: 500 } as const
+    const options = { url: master.url, durability: 'strict', replicas: 1, commandTimeoutMs: 3000 } as const
     stores = await openRedisStores({ ...options, clock: turnableClock() })
   })
   afterAll(async () => {
