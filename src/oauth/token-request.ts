@@ -155,7 +155,7 @@ function parsePoll(form: Form): PollRequest {
 export const isDeferralCode = (text: string): boolean => DEFERRAL_CODE.test(text)
 
 /** RFC 7521 §4.2: assertion and type come together. */
-export function parseClientAssertion(form: Form): string | undefined {
+function parseClientAssertion(form: Form): string | undefined {
   const assertion = form.get('client_assertion')
   const type = form.get('client_assertion_type')
   if (assertion === undefined && type === undefined) return undefined
@@ -207,7 +207,7 @@ function parseRequestedScope(form: Form): readonly string[] {
 }
 
 /** RFC 9396 §2: a JSON array of objects, each with a string `type`. */
-export function parseDetails(text: string | undefined): readonly RawDetail[] {
+function parseDetails(text: string | undefined): readonly RawDetail[] {
   if (text === undefined) return []
   const refused = (why: string): Malformed => malformed(why, 'invalid_authorization_details')
   let value: unknown
