@@ -133,6 +133,8 @@ function serverFor(listener: ListenerSettings, deps: EdgeDeps, timeouts: Timeout
     // The body has its own bound, with an answer; this one is for what that does not see.
     requestTimeout: timeouts.headers + timeouts.body + 5000,
     connectionsCheckingInterval: Math.min(1000, timeouts.headers),
+    // Refused in `versionRefusal`, with the body of the one error writer.
+    requireHostHeader: false,
     keepAliveTimeout: timeouts.keepAlive,
   }
   const onRequest = listenerOf(routes, basePath(deps.issuer), dispatch)
@@ -152,12 +154,19 @@ const basePath = (issuer: string): string => new URL(issuer).pathname.replace(/\
 function listenerOf(routes: readonly Route[], base: string, dispatch: Dispatch): RequestListener {
   const app: RequestListener = createApp({ routes, base, dispatch })
   const hot = routes.find(({ method, path }) => method === 'POST' && path === HOT_PATH)
-  if (!hot) return app
-  const [target] = pathsOf(hot, base)
+  const [target] = hot ? pathsOf(hot, base) : []
   return (req: IncomingMessage, res: ServerResponse) => {
-    if (req.url === target && req.method === 'POST') void dispatch.serve(hot, req, res, {})
+    const refusal = versionRefusal(req)
+    if (refusal) dispatch.refuse(refusal, 'problem', req, res)
+    else if (hot && req.url === target && req.method === 'POST') void dispatch.serve(hot, req, res, {})
     else app(req, res)
   }
+}
+
+/** node:http lets 0.9 and 2.0 through, which it then speaks as 1.1. A Host is owed by HTTP/1.1 alone (RFC 9112 §3.2). */
+function versionRefusal({ httpVersion, headers }: IncomingMessage): HttpRefusal | undefined {
+  if (httpVersion === '1.1' ? headers.host !== undefined : httpVersion === '1.0') return undefined
+  return { reason: 'malformed_request', detail: 'it is not HTTP/1.1' }
 }
 
 const tlsOptions = ({ certFile, keyFile, clientCaFile }: NonNullable<ListenerSettings['tls']>) => ({
