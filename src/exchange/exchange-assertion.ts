@@ -10,6 +10,7 @@ import { resolveAccess } from '../policy/resolve-access.js'
 import { Fault } from '../runtime/fault.js'
 import { parseGrantId } from '../runtime/ids.js'
 import { claimsOn } from '../grants/assertion-claim.js'
+import { ATTEMPTS } from './attempts.js'
 import { authenticateBeside } from './authenticate-client.js'
 import { defer } from './defer.js'
 import type { ExchangeDeps } from './dependencies.js'
@@ -20,9 +21,6 @@ import { refused, type Outcome } from './outcome.js'
 import { recordRefusal } from './record-refusal.js'
 import type { ExchangeRefusal } from './refusal.js'
 import { endedFirst } from './run-ended.js'
-
-/** How often an exchange looks again when the run or the grant changed under it. */
-const ATTEMPTS = 8
 
 /** A workload presents its assertion, and gets a credential, a deferral code, or a refusal. */
 export async function exchangeAssertion(deps: ExchangeDeps, request: ExchangeRequest): Promise<Outcome> {

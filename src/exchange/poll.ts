@@ -11,6 +11,7 @@ import { sha256Base64url } from '../runtime/digest.js'
 import { Fault } from '../runtime/fault.js'
 import type { Workload } from '../workloads/workload.js'
 import { claimsOn } from '../grants/assertion-claim.js'
+import { ATTEMPTS } from './attempts.js'
 import { authenticateClient } from './authenticate-client.js'
 import { decodeDeferredRequest, type DeferredRequest } from './deferred-request.js'
 import type { ExchangeDeps } from './dependencies.js'
@@ -20,8 +21,6 @@ import { refused, type Outcome } from './outcome.js'
 import { recordRefusal } from './record-refusal.js'
 import type { ExchangeRefusal } from './refusal.js'
 import { endedFirst, runHasEnded } from './run-ended.js'
-
-const ATTEMPTS = 8
 
 /** Whoever made the deferred request asks whether it has been decided (Deferred Token Response, "Polling"). The assertion is spent by success alone. */
 export async function poll(deps: ExchangeDeps, request: PollRequest): Promise<Outcome> {

@@ -10,6 +10,7 @@ import { shardOf } from '../runtime/ids.js'
 import { ok, refuse, type Result } from '../runtime/result.js'
 import type { Workload } from '../workloads/workload.js'
 import { claimsOn } from '../grants/assertion-claim.js'
+import { ATTEMPTS } from './attempts.js'
 import type { ExchangeDeps } from './dependencies.js'
 import { depthOf } from './act.js'
 import { issue, type Plan } from './issue.js'
@@ -20,8 +21,6 @@ import { recordRefusal } from './record-refusal.js'
 import type { ExchangeRefusal } from './refusal.js'
 import { runHasEnded } from './run-ended.js'
 import { ticketClaim } from './ticket-claim.js'
-
-const ATTEMPTS = 8
 
 /** A child redeems a ticket with its own assertion, and gets a credential that is narrower than its parent's (contract §1, "Handing on"). */
 export async function redeemTicket(deps: ExchangeDeps, request: ExchangeRequest): Promise<Outcome> {

@@ -75,7 +75,7 @@ describe.each(STORES)('contract §1, Tasks, on $name', (store) => {
     const { newRun } = await standing()
     const run = newRun()
     const answers = await Promise.all(
-      Array.from({ length: 30 }, async (_, at) =>
+      Array.from({ length: 50 }, async (_, at) =>
         stage.token(exchangeForm(await run.assertion(), { ...SCOPE, task: `t${at}` })),
       ),
     )
