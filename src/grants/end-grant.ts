@@ -3,7 +3,7 @@ import { shardOf, type GrantId } from '../runtime/ids.js'
 import { ok, refuse, type Result } from '../runtime/result.js'
 import type { Ended, Grant } from './grant.js'
 import type { GrantDeps } from './grant-deps.js'
-import { decideBy, end, isEnded } from './lifecycle.js'
+import { end, isEnded, storedAsOf } from './lifecycle.js'
 import { reviseGrant, type Change } from './revise-grant.js'
 
 /** Who ends a grant before its time. */
@@ -25,7 +25,8 @@ export type EndRefusal =
 
 /** Ends a grant now: withdraws a pending one, revokes an active one. Everything below it is dead from then on: it lives by its grant. */
 export const endGrant = (deps: GrantDeps, id: GrantId, ending: Ending): Promise<Result<Grant, EndRefusal>> =>
-  reviseGrant<EndRefusal>(deps, id, ({ grant }) => {
+  reviseGrant<EndRefusal>(deps, id, (opened) => {
+    const grant = storedAsOf(opened, deps.clock.now())
     const { requested_by } = grant.terms
     const isRequester = requested_by.kind === ending.kind && requested_by.id === ending.by
     if (!isRequester && !ending.operator)
@@ -36,22 +37,12 @@ export const endGrant = (deps: GrantDeps, id: GrantId, ending: Ending): Promise<
     return ending.operator ? ok(changeTo(deps, grant, 'revoked', ending)) : refuse({ reason: 'not_yours_to_end' })
   })
 
-/** Ends a grant whose time has passed: decided by its record, whatever a deadline entry says. */
-export const expireGrant = (
-  deps: GrantDeps,
-  id: GrantId,
-): Promise<Result<Grant, { reason: 'grant_unknown' } | { reason: 'not_due' }>> =>
-  reviseGrant<{ reason: 'grant_unknown' } | { reason: 'not_due' }>(deps, id, ({ grant }) => {
-    const now = deps.clock.now()
-    const due =
-      grant.status === 'pending' ? now >= decideBy(grant) : grant.status === 'active' && now >= (grant.expiresAt ?? 0)
-    return due ? ok(changeTo(deps, grant, 'expired', DEADLINE)) : refuse({ reason: 'not_due' })
-  })
+/** Whose time has passed has expired by itself: that is no change of its document. */
+type EndReason = Exclude<Ended['reason'], 'expired'>
 
-const EVENT: Readonly<Record<Ended['reason'], EventType>> = {
+const EVENT: Readonly<Record<EndReason, EventType>> = {
   completed: 'grant.completed',
   revoked: 'grant.revoked',
-  expired: 'grant.expired',
   denied: 'grant.denied',
   withdrawn: 'grant.withdrawn',
 }
@@ -68,7 +59,7 @@ export const DEADLINE: Ender = { by: 'errand', kind: 'errand' }
 export function changeTo(
   deps: Pick<GrantDeps, 'clock' | 'describe'>,
   grant: Grant,
-  reason: Ended['reason'],
+  reason: EndReason,
   { by, kind }: Ender,
 ): Change {
   const now = deps.clock.now()

@@ -5,7 +5,7 @@ import type { GrantStatus } from './grant.js'
 
 /**
  * A grant as stores keep it. `document` is opaque to them: the sealed grant with its MAC (`sealed-grant.ts`). What stores
- * must decide on in an atomic step stands beside it; what a store says of `status` is never believed above the document.
+ * must decide on in an atomic step stands beside it; what a store says of `status` never gives more than the document.
  */
 export interface GrantRecord {
   readonly id: GrantId
@@ -104,6 +104,12 @@ export interface GrantRevision {
   readonly events: readonly EncodedEvent[]
 }
 
+/** A grant that a deadline has named, and what is recorded if its time has indeed passed. */
+export interface Expiry {
+  readonly id: GrantId
+  readonly events: readonly EncodedEvent[]
+}
+
 export interface GrantList {
   readonly records: readonly GrantRecord[]
   /** Opaque; absent at the end. */
@@ -124,7 +130,18 @@ export interface GrantStore {
   request(request: GrantRequest): Promise<GrantRequested>
   /** All or nothing, and only from the version that was decided on. Ends are final: a record whose status is an end never changes again (`conflict`). */
   revise(revision: GrantRevision): Promise<'revised' | 'conflict'>
-  /** Forgets an ended grant whose deadline has passed. */
+  /**
+   * Ends the grants of a shard whose time has passed: those that are kept as pending or active with a deadline that is not
+   * after `now`, each with its events in one step; they are kept, as expired, until `keptUntil`. Others are left alone.
+   * The document stays as it is: what it says has expired by itself (`lifecycle.ts`). Answers which ones it ended.
+   */
+  expire(
+    shard: Shard,
+    expiries: readonly Expiry[],
+    now: EpochSeconds,
+    keptUntil: EpochSeconds,
+  ): Promise<readonly GrantId[]>
+  /** Forgets an ended grant whose deadline has passed; of one that is not there, the deadline. */
   forget(id: GrantId, now: EpochSeconds): Promise<void>
   /** Reserves one of `limit` places among the pending grants of an approver group until the time given. Idempotent by grant. */
   reservePending(

@@ -8,6 +8,7 @@ import { canonicalTerms, digestOf } from './digest.js'
 import type { Grant } from './grant.js'
 import type { GrantDeps } from './grant-deps.js'
 import { joinTiers, type JoinedTier } from './join-tiers.js'
+import { storedAsOf } from './lifecycle.js'
 import { review, type ReviewContext, type ReviewRefusal, type ReviewRequest } from './review.js'
 import { reviseGrant, type Change } from './revise-grant.js'
 
@@ -20,7 +21,8 @@ export async function reviewGrant(
   person: Person,
   request: ReviewRequest,
 ): Promise<Result<Grant, ReviewGrantRefusal>> {
-  const reviewed = await reviseGrant<ReviewGrantRefusal>(deps, id, ({ grant }) => {
+  const reviewed = await reviseGrant<ReviewGrantRefusal>(deps, id, (opened) => {
+    const grant = storedAsOf(opened, deps.clock.now())
     const context = contextOf(deps, grant)
     if (context === undefined) return refuse({ reason: 'tier_gone' })
     const decided = review(grant, person, request, context)

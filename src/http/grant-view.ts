@@ -1,15 +1,16 @@
 import { z } from 'zod'
 import { digestOf } from '../grants/digest.js'
-import type { Grant, GrantStatus } from '../grants/grant.js'
-import { decideBy } from '../grants/lifecycle.js'
+import type { Grant } from '../grants/grant.js'
+import { asOf } from '../grants/lifecycle.js'
 import { formatTime, type EpochSeconds } from '../runtime/clock.js'
 
 /** A grant as the API shows it (contract §1, "A grant"). What only rules need to know (who a reviewer is elsewhere) stays inside. */
 export function viewGrant(grant: Grant, now: EpochSeconds): Readonly<Record<string, unknown>> {
+  const { status, ended } = asOf(grant, now)
   const { v: _v, issuer: _issuer, id, tier, decide_by, duration_seconds, ...terms } = grant.terms
   return {
     id,
-    status: statusAt(grant, now),
+    status,
     tier,
     created_at: formatTime(grant.createdAt),
     decide_by,
@@ -25,15 +26,8 @@ export function viewGrant(grant: Grant, now: EpochSeconds): Readonly<Record<stri
       at,
       ...(signature === undefined ? {} : { signature }),
     })),
-    ...(grant.ended === undefined ? {} : { ended: grant.ended }),
+    ...(ended === undefined ? {} : { ended }),
   }
-}
-
-/** The record decides, not when it is swept. */
-function statusAt(grant: Grant, now: EpochSeconds): GrantStatus {
-  const over =
-    grant.status === 'pending' ? now >= decideBy(grant) : grant.status === 'active' && now >= (grant.expiresAt ?? 0)
-  return over ? 'expired' : grant.status
 }
 
 const text = z.string()

@@ -2,7 +2,7 @@ import type { GrantDeps } from '../grants/grant-deps.js'
 import { changeTo, type Ender } from '../grants/end-grant.js'
 import { parseTaskDocument } from '../grants/documents.js'
 import type { TaskRecord } from '../grants/issuance-store.js'
-import { isEnded } from '../grants/lifecycle.js'
+import { isEnded, storedAsOf } from '../grants/lifecycle.js'
 import { revisionOf } from '../grants/revise-grant.js'
 import type { TaskEnd } from '../grants/task-store.js'
 import { Fault } from '../runtime/fault.js'
@@ -46,7 +46,7 @@ async function endOf(deps: GrantDeps, task: TaskRecord, { state, by, kind }: Tas
   )
   const record = await deps.stores.grants.read(task.grantId)
   const opened = record === undefined ? undefined : deps.safe.open(record)
-  const completes = opened !== undefined && !isEnded(opened.grant) && opened.grant.terms.task.max_tasks === 1
+  const completes = opened !== undefined && !isEnded(storedAsOf(opened, now)) && opened.grant.terms.task.max_tasks === 1
   if (!completes) return { id: task.id, state, at: now, events: [ended], ...lapse(state, now) }
   const change = changeTo(deps, opened.grant, 'completed', { by, kind })
   // One step, so one list of evidence: the grant's end stands behind its task's.

@@ -3,6 +3,7 @@ import { authenticateClient } from '../exchange/authenticate-client.js'
 import { ticketClaim } from '../exchange/ticket-claim.js'
 import { changeTo } from '../grants/end-grant.js'
 import type { GrantDeps } from '../grants/grant-deps.js'
+import { storedAsOf } from '../grants/lifecycle.js'
 import { reviseGrant } from '../grants/revise-grant.js'
 import { holderOf } from '../grants/whereabouts.js'
 import type { DeferralStore } from '../grants/deferral-store.js'
@@ -64,9 +65,9 @@ async function cancelDeferral(deps: RevokeDeps, request: RevokeRequest): Promise
   const hash = sha256Base64url(request.token)
   const cancelled = await deps.deferrals.cancel(workload.shard, hash, holderOf(workload, []), [event])
   if (cancelled.kind === 'cancelled' && cancelled.others === 0)
-    await reviseGrant<{ readonly reason: 'not_pending' }>(deps, cancelled.grant.id, ({ grant }) =>
-      grant.status === 'pending'
-        ? ok(changeTo(deps, grant, 'withdrawn', { by: workload.spiffeId, kind: 'workload' }))
+    await reviseGrant<{ readonly reason: 'not_pending' }>(deps, cancelled.grant.id, (opened) =>
+      storedAsOf(opened, now).status === 'pending'
+        ? ok(changeTo(deps, opened.grant, 'withdrawn', { by: workload.spiffeId, kind: 'workload' }))
         : refuse({ reason: 'not_pending' }),
     )
   return ok('done')

@@ -1,9 +1,9 @@
-import { DEADLINE, expireGrant } from '../grants/end-grant.js'
+import { DEADLINE } from '../grants/end-grant.js'
 import type { Due } from '../grants/deadline-store.js'
 import type { GrantDeps } from '../grants/grant-deps.js'
-import { isEnded } from '../grants/lifecycle.js'
+import { KEEP_ENDED } from '../grants/lifecycle.js'
 import type { Stores } from '../grants/stores.js'
-import { SHARDS, shardOf, type CredentialId, type GrantId, type Shard, type TaskId } from '../runtime/ids.js'
+import { SHARDS, shardOf, type CredentialId, type Shard, type TaskId } from '../runtime/ids.js'
 import type { Log } from '../runtime/log.js'
 import { endTask } from './end-task.js'
 
@@ -27,6 +27,8 @@ export interface SweeperDeps extends GrantDeps {
 }
 
 const BATCH = 100
+/** While the store works on one, we work on another. */
+const SHARDS_AT_ONCE = 4
 /** Seconds: how long a taken deadline is this instance's alone. */
 const LEASE = 30
 const PAUSE_MS = 1000
@@ -37,9 +39,16 @@ export function createSweeper(deps: SweeperDeps): Sweeper {
   let running: Promise<number> = Promise.resolve(0)
 
   async function sweep(): Promise<number> {
-    let count = 0
-    for (let shard = 0; shard < SHARDS && !stopped; shard++) count += await sweepShard(deps, shard, () => stopped)
-    return count
+    const counts: number[] = []
+    let next = 0
+    const sweepInTurn = async (): Promise<void> => {
+      while (next < SHARDS && !stopped) counts.push(await sweepShard(deps, next++, () => stopped))
+    }
+    // All of them have finished, whichever failed: whoever stops the sweeper closes the store next.
+    const turns = await Promise.allSettled(Array.from({ length: SHARDS_AT_ONCE }, sweepInTurn))
+    const failed = turns.find((turn) => turn.status === 'rejected')
+    if (failed !== undefined) throw failed.reason
+    return counts.reduce((sum, count) => sum + count, 0)
   }
 
   const tick = (): void => {
@@ -69,44 +78,52 @@ async function sweepShard(deps: SweeperDeps, shard: Shard, stopped: () => boolea
   let count = 0
   for (;;) {
     const due = await deps.deadlines.takeDue(shard, deps.clock.now(), LEASE, BATCH)
-    const outcomes = await Promise.all(due.map((entry) => settle(deps, entry)))
-    const idle = due.filter((_, index) => outcomes[index] === 'nothing')
-    if (idle.length > 0) await deps.deadlines.drop(shard, idle)
+    await Promise.all([sweepGrants(deps, shard, due.filter(isGrant)), sweepOthers(deps, shard, due.filter(isOther))])
     count += due.length
     if (due.length < BATCH || stopped()) return count
   }
 }
 
-/** `nothing`: there is no record that would need this deadline any more. A failure is left to the next sweep, when the lease has run out. */
-async function settle(deps: SweeperDeps, due: Due): Promise<'done' | 'nothing' | 'failed'> {
+type GrantDue = Extract<Due, { kind: 'grant' }>
+type OtherDue = Exclude<Due, GrantDue>
+
+const isGrant = (due: Due): due is GrantDue => due.kind === 'grant'
+const isOther = (due: Due): due is OtherDue => due.kind !== 'grant'
+
+/** By its record each of them has expired, or ended long ago and is forgotten, or is not due after all. */
+async function sweepGrants(deps: SweeperDeps, shard: Shard, due: readonly GrantDue[]): Promise<void> {
+  if (due.length === 0) return
+  const { grants } = deps.stores
+  const now = deps.clock.now()
+  const expiries = due.map(({ id }) => ({
+    id,
+    events: [deps.describe(shard, 'grant.expired', now, { grantId: id })],
+  }))
   try {
-    switch (due.kind) {
-      case 'grant':
-        return counted(deps, due, await sweepGrant(deps, due.id))
-      case 'task':
-        return counted(deps, due, await sweepTask(deps, due.id))
-      case 'credential':
-        return counted(deps, due, await sweepCredential(deps, due.id))
-    }
+    const expired = new Set(await grants.expire(shard, expiries, now, now + KEEP_ENDED))
+    await Promise.all(due.filter(({ id }) => !expired.has(id)).map(({ id }) => grants.forget(id, now)))
+    deps.metrics.swept('grant', due.length)
+  } catch (error) {
+    deps.log.warn('deadline_not_swept', { reason: 'grant', detail: `${String(due.length)} of a shard`, error })
+  }
+}
+
+async function sweepOthers(deps: SweeperDeps, shard: Shard, due: readonly OtherDue[]): Promise<void> {
+  const outcomes = await Promise.all(due.map((entry) => settle(deps, entry)))
+  const idle = due.filter((_, index) => outcomes[index] === 'nothing')
+  if (idle.length > 0) await deps.deadlines.drop(shard, idle)
+}
+
+/** `nothing`: there is no record that would need this deadline any more. A failure is left to the next sweep, when the lease has run out. */
+async function settle(deps: SweeperDeps, due: OtherDue): Promise<'done' | 'nothing' | 'failed'> {
+  try {
+    const outcome = due.kind === 'task' ? await sweepTask(deps, due.id) : await sweepCredential(deps, due.id)
+    if (outcome === 'done') deps.metrics.swept(due.kind, 1)
+    return outcome
   } catch (error) {
     deps.log.warn('deadline_not_swept', { reason: due.kind, detail: due.id, error })
     return 'failed'
   }
-}
-
-function counted<T>({ metrics }: SweeperDeps, { kind }: Due, outcome: T): T {
-  if (outcome === 'done') metrics.swept(kind, 1)
-  return outcome
-}
-
-async function sweepGrant(deps: SweeperDeps, id: GrantId): Promise<'done' | 'nothing'> {
-  const expired = await expireGrant(deps, id)
-  if (expired.ok) return 'done'
-  if (expired.refusal.reason === 'grant_unknown') return 'nothing'
-  const record = await deps.stores.grants.read(id)
-  if (record === undefined) return 'nothing'
-  if (isEnded(deps.safe.open(record).grant)) await deps.stores.grants.forget(id, deps.clock.now())
-  return 'done'
 }
 
 async function sweepTask(deps: SweeperDeps, id: TaskId): Promise<'done' | 'nothing'> {

@@ -27,6 +27,7 @@
  * - An entry is due when its time <= now; entries of the same time are handed out in the order of their ids.
  * - `end` checks: `unknown` · `already` · `not_lapsed` (leaseUntil > onlyIfLapsed) · `conflict`. It appends its own events,
  *   then those of the grant's revision.
+ * - `expire` answers in the order in which it was asked; the same grant twice counts once. The version of a run stays.
  * - A grant that is forgotten is read, listed and found no more, and its codes and credentials are unknown. The records of
  *   its tasks go then or later.
  * - All events of a step belong to its shard, those of the key ring to shard 0.

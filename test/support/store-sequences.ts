@@ -46,6 +46,7 @@ const VERBS = {
     ['requested', 'equal_pending', 'cooling_down', 'claim_taken', 'run_ended', 'too_many_pending'],
   ],
   'grants.revise': [12, ['revised', 'conflict']],
+  'grants.expire': [6, ['some', 'none']],
   'grants.forget': [3, ['forgotten', 'kept']],
   'grants.reservePending': [6, ['reserved', 'full']],
   'grants.releasePending': [1, ['done']],
@@ -218,6 +219,8 @@ export class World {
         return this.#request()
       case 'grants.revise':
         return this.#revise()
+      case 'grants.expire':
+        return this.#expire()
       case 'grants.forget':
         return this.#forget()
       case 'grants.reservePending':
@@ -427,6 +430,30 @@ export class World {
       play: async ({ stores }) => word(await stores.grants.revise(stale)),
       settle: ({ kind }) => {
         if (kind === 'revised' && kept) kept.record = stale.record
+      },
+    }
+  }
+
+  /** Due or not, known or not, some of them twice. */
+  #expire(): Omit<Call, 'verb'> {
+    const now = this.#clock.now()
+    const due = this.#grants.filter(({ record: { status, deadline } }) => !ENDS.includes(status) && deadline <= now)
+    const ids = Array.from({ length: this.#pick(5) }, () =>
+      this.#rarely(2) ? this.#grantId() : (this.#one(due)?.record.id ?? this.#grantId()),
+    )
+    const expiries = ids.map((id) => ({ id, events: [this.#shop.event('grant.expired')] }))
+    const keptUntil = now + this.#pick(2000)
+    return {
+      play: async ({ stores }) => {
+        const value = await stores.grants.expire(this.#shop.shard, expiries, now, keptUntil)
+        return { kind: value.length > 0 ? 'some' : 'none', value }
+      },
+      settle: ({ value }) => {
+        const expired = new Set(value as readonly GrantRecord['id'][])
+        for (const kept of this.#grants.filter(({ record }) => expired.has(record.id))) {
+          const version = kept.record.version + 1
+          kept.record = { ...kept.record, version, status: 'expired', deadline: keptUntil }
+        }
       },
     }
   }

@@ -1,4 +1,5 @@
 import type {
+  Expiry,
   Found,
   GrantList,
   GrantRecord,
@@ -15,7 +16,7 @@ import type { Database } from './database.js'
 import { moveDeadline } from './deadlines.js'
 import { deferralKeys, keepDeferral } from './deferrals.js'
 import { appendEvents } from './events.js'
-import { anchorPrefix, hasEnded, keepGrant, revisable, revise, runEntry, statusPrefix } from './grants.js'
+import { anchorPrefix, expire, hasEnded, keepGrant, revisable, revise, runEntry, statusPrefix } from './grants.js'
 import { beginningWith, besideId, hexAt, idKey, inShard, textKey } from './keys.js'
 import type { Tables } from './tables.js'
 
@@ -52,6 +53,17 @@ export class EmbeddedGrantStore implements GrantStore {
       revise(this.tables, before, revision)
       return 'revised'
     })
+  }
+
+  expire(
+    _shard: Shard,
+    expiries: readonly Expiry[],
+    now: EpochSeconds,
+    keptUntil: EpochSeconds,
+  ): Promise<readonly GrantId[]> {
+    return this.database.step(() =>
+      expiries.filter((expiry) => expire(this.tables, expiry, now, keptUntil)).map(({ id }) => id),
+    )
   }
 
   forget(id: GrantId, now: EpochSeconds): Promise<void> {
@@ -179,7 +191,11 @@ function* idKeys(
 function forgetGrant(tables: Tables, id: GrantId, now: EpochSeconds): void {
   const key = idKey(id)
   const entry = tables.grants.get(key)
-  if (!entry || !hasEnded(entry.record) || entry.record.deadline > now) return
+  if (!entry) {
+    moveDeadline(tables, id, undefined, undefined)
+    return
+  }
+  if (!hasEnded(entry.record) || entry.record.deadline > now) return
   for (const task of [...tables.tasksOfGrant.scan(beginningWith(key))]) {
     forgetTask(tables, task.key.slice(key.length))
     tables.tasksOfGrant.remove(task.key)

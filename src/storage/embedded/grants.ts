@@ -1,4 +1,4 @@
-import type { GrantRecord, GrantRevision } from '../../grants/grant-store.js'
+import type { Expiry, GrantRecord, GrantRevision } from '../../grants/grant-store.js'
 import type { EpochSeconds } from '../../runtime/clock.js'
 import { type GrantId, type Shard, shardOf } from '../../runtime/ids.js'
 import { dueKey, moveDeadline } from './deadlines.js'
@@ -111,6 +111,17 @@ export function revise(tables: Tables, before: GrantEntry, revision: GrantRevisi
   if (joinKey !== undefined) leaveJoin(tables, record.id, joinKey)
   if (coolDown) keepCoolDown(tables, shardOf(record.id), coolDown)
   appendEvents(tables, events)
+}
+
+/** What is kept as in force though its time has passed; the document says the same, and stays. */
+export function expire(tables: Tables, { id, events }: Expiry, now: EpochSeconds, keptUntil: EpochSeconds): boolean {
+  const before = tables.grants.get(idKey(id))
+  if (!before || hasEnded(before.record) || now < before.record.deadline) return false
+  const { version } = before.record
+  const record = { ...before.record, version: version + 1, status: 'expired' as const, deadline: keptUntil }
+  keepGrant(tables, before, { ...before, record })
+  appendEvents(tables, events)
+  return true
 }
 
 function keepCoolDown(

@@ -1,6 +1,6 @@
-import type { Found, GrantRequest, GrantRequested, GrantStore, Whereabouts } from '../../grants/grant-store.js'
-import type { Clock } from '../../runtime/clock.js'
-import { shardOf, type Shard } from '../../runtime/ids.js'
+import type { Expiry, Found, GrantRequest, GrantRequested, GrantStore, Whereabouts } from '../../grants/grant-store.js'
+import type { Clock, EpochSeconds } from '../../runtime/clock.js'
+import { shardOf, type GrantId, type Shard } from '../../runtime/ids.js'
 import { claimArguments, claimKeys, eventArguments, indexKey, revisionArguments, revisionKeys } from './arguments.js'
 import type { Commands, Reply } from './commands.js'
 import { restingDocument } from './document.js'
@@ -28,13 +28,17 @@ import {
 import { bytesOf, listOf, numberOf, textOf, wordOf } from './replies.js'
 import { deferralRow, grantHead, grantIndex, grantsIn, parseGrantRow } from './rows.js'
 import { loadScript } from './script.js'
-import { deferralTtl } from './ttl.js'
+import { deferralTtl, joinTtl } from './ttl.js'
 
 const FIND = loadScript('find')
 const REQUEST = loadScript('request-grant')
 const REVISE = loadScript('revise-grant')
+const EXPIRE = loadScript('expire-grants')
 const FORGET = loadScript('forget-grant')
 const RESERVE = loadScript('reserve-pending')
+
+/** How many grants expire in one call: Redis serves one call at a time, and ten milliseconds are too long. */
+const EXPIRE_BATCH = 50
 
 export const redisGrantStore = (commands: Commands, clock: Clock): GrantStore => ({
   async find(where) {
@@ -75,6 +79,15 @@ export const redisGrantStore = (commands: Commands, clock: Clock): GrantStore =>
     return wordOf(reply, ['revised', 'conflict'])
   },
 
+  async expire(shard, expiries, now, keptUntil) {
+    const expired: GrantId[] = []
+    for (let at = 0; at < expiries.length; at += EXPIRE_BATCH) {
+      const batch = expiries.slice(at, at + EXPIRE_BATCH)
+      expired.push(...(await expireBatch(commands, shard, batch, now, keptUntil)))
+    }
+    return expired
+  },
+
   async forget(id, now) {
     const shard = shardOf(id)
     await commands.change(FORGET, [grantKey(id), deadlinesKey(shard), listKey(shard)], [now])
@@ -88,6 +101,28 @@ export const redisGrantStore = (commands: Commands, clock: Clock): GrantStore =>
     await commands.single('zrem', [groupKey(group), id])
   },
 })
+
+async function expireBatch(
+  commands: Commands,
+  shard: Shard,
+  batch: readonly Expiry[],
+  now: EpochSeconds,
+  keptUntil: EpochSeconds,
+): Promise<readonly GrantId[]> {
+  const reply = await commands.change(
+    EXPIRE,
+    [
+      deadlinesKey(shard),
+      evidenceKey(shard),
+      countersKey(shard),
+      pendingKey(shard),
+      ...batch.map(({ id }) => grantKey(id)),
+    ],
+    [now, keptUntil, ...batch.flatMap(({ events }) => eventArguments(shard, events))],
+  )
+  const places = new Set(listOf(reply).map(numberOf))
+  return batch.filter((_, at) => places.has(at + 1)).map(({ id }) => id)
+}
 
 function parseFound(where: Whereabouts, reply: Reply): Found {
   const [ended, version, grants, tasks] = listOf(reply)
@@ -128,7 +163,7 @@ async function requestGrant(commands: Commands, request: GrantRequest): Promise<
     grantIndex(record, anchorMark(anchorKey)),
     restingDocument(record),
     pendingLimit,
-    joining ? 1 : 0,
+    joining ? joinTtl(record.deadline, now) : '',
     claims.length,
     deferral === undefined ? '' : deferralRow(deferral),
     deferral === undefined ? '' : deferralTtl(deferral.expiresAt, now),

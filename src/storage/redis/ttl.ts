@@ -15,6 +15,8 @@ export const credentialTtl = (expiresAt: EpochSeconds, now: EpochSeconds): numbe
 export const deferralTtl = (expiresAt: EpochSeconds, now: EpochSeconds): number =>
   milliseconds(expiresAt - now + RETENTION_SECONDS)
 export const coolDownTtl = (until: EpochSeconds, now: EpochSeconds): number => milliseconds(until - now + HOUR)
+/** A grant that expired leaves its join key behind: requests look at the grant that it names. */
+export const joinTtl = (decideBy: EpochSeconds, now: EpochSeconds): number => milliseconds(decideBy - now + HOUR)
 
 /** Tasks, errands and codes outlive their grant by this, which is longer than ended grants are kept. */
 export const RETENTION_SECONDS = 100 * DAY

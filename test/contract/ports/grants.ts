@@ -1,5 +1,6 @@
 import { describe, expect, test } from '@jest/globals'
 import type { GrantStatus } from '../../../src/grants/grant.js'
+import type { GrantRecord } from '../../../src/grants/grant-store.js'
 import { randomIds } from '../../../src/runtime/ids.js'
 import { byId, found, listAll } from '../../support/store-dump.js'
 import { aClaim, uniqueKey, Workshop } from '../../support/store-records.js'
@@ -30,6 +31,9 @@ export function describeGrants(context: Context): void {
   })
   describe('listing grants', () => {
     describeList(context)
+  })
+  describe('grants whose time has passed', () => {
+    describeExpire(context)
   })
   describe('forgetting a grant', () => {
     describeForget(context)
@@ -426,6 +430,161 @@ function describeList({ stores, openAnother }: Context): void {
       await own.grants.revise(shop.revision(turn, { status: seen.length % 8 === 0 ? 'active' : 'revoked' }))
     } while (cursor !== undefined)
     expect([...seen].sort()).toEqual(grants.map(({ id }) => id).sort())
+  })
+}
+
+function describeExpire({ stores, openAnother }: Context): void {
+  const DEADLINE = NOW + 100
+  const KEPT = NOW + 5000
+  const expiry = (shop: Workshop, grant: GrantRecord, n = 1) => ({
+    id: grant.id,
+    events: [shop.event('grant.expired', { grant: grant.id, n })],
+  })
+  const expire = (shop: Workshop, ...grants: readonly GrantRecord[]) =>
+    stores().grants.expire(
+      shop.shard,
+      grants.map((grant) => expiry(shop, grant)),
+      DEADLINE,
+      KEPT,
+    )
+  const expired = (grant: GrantRecord): GrantRecord => ({
+    ...grant,
+    version: grant.version + 1,
+    status: 'expired',
+    deadline: KEPT,
+  })
+
+  test.each([
+    ['sealed to its run', 'run'],
+    ['standing for its anchor', 'anchor'],
+  ])('an active one, %s, is expired with its evidence, and found no more', async (_, index) => {
+    const { shop, grant } = await withTask(stores(), { grant: { deadline: DEADLINE } })
+    const window = shop.grant({ deadline: DEADLINE, maxTasks: 3, index: { anchor: shop.anchor } })
+    await stores().grants.request(shop.request(window))
+    const [due, other] = index === 'run' ? [{ ...grant, tasks: 1 }, window] : [window, { ...grant, tasks: 1 }]
+    const before = await lines(stores(), shop)
+    const version = await runVersion(stores(), shop)
+    expect(await expire(shop, due)).toEqual([due.id])
+    expect(await stores().grants.read(due.id)).toEqual(expired(due))
+    expect((await found(stores(), shop.where)).grants).toEqual([other])
+    expect(await runVersion(stores(), shop)).toBe(version)
+    const after = await lines(stores(), shop)
+    expect(after.length).toBe(before.length + 1)
+    expect(after.at(-1)).toContain(due.id)
+  })
+
+  test('a pending one makes room, and joins nobody', async () => {
+    const shop = new Workshop()
+    const joinKey = uniqueKey()
+    const grant = shop.grant({ status: 'pending', deadline: DEADLINE })
+    const deferral = shop.deferral(grant)
+    await stores().grants.request(shop.request(grant, { joinKey, deferral, pendingLimit: 1 }))
+    expect(await expire(shop, grant)).toEqual([grant.id])
+    expect(await stores().grants.read(grant.id)).toEqual(expired(grant))
+    expect(await stores().deferrals.join(shop.deferral(grant), [], [])).toBe('closed')
+    expect(await stores().deferrals.poll(shop.shard, deferral.hash, deferral.holder, NOW * 1000)).toEqual({
+      kind: 'open',
+      deferral,
+      grant: expired(grant),
+    })
+    const next = shop.request(shop.grant({ status: 'pending' }), { joinKey, pendingLimit: 1, now: DEADLINE })
+    expect(await stores().grants.request(next)).toEqual({ kind: 'requested' })
+    const another = shop.request(shop.grant({ status: 'pending' }), { pendingLimit: 1, now: DEADLINE })
+    expect(await stores().grants.request(another)).toEqual({ kind: 'too_many_pending' })
+  })
+
+  test('its time has passed at its deadline, not the second before', async () => {
+    const { shop, grant } = await withGrant(stores(), { deadline: DEADLINE + 1 })
+    expect(await expectNothingChanged(stores(), shop, {}, () => expire(shop, grant))).toEqual([])
+    const { shop: other, grant: due } = await withGrant(stores(), { deadline: DEADLINE })
+    expect(await expire(other, due)).toEqual([due.id])
+  })
+
+  test.each(ENDS)('one that is %s, one that is not there, and one that is not due are left alone', async (end) => {
+    const { shop, grant } = await withGrant(stores(), { deadline: DEADLINE })
+    await stores().grants.revise(shop.revision(grant, { status: end, deadline: DEADLINE }))
+    const later = shop.grant({ status: 'pending', deadline: DEADLINE + 100 })
+    await stores().grants.request(shop.request(later))
+    const none = await expectNothingChanged(stores(), shop, {}, () => expire(shop, grant, shop.grant(), later))
+    expect(none).toEqual([])
+    expect(await expire(shop)).toEqual([])
+  })
+
+  test('expired is final', async () => {
+    const { shop, grant, task, issuance } = await withTask(stores(), { grant: { deadline: DEADLINE, maxTasks: 2 } })
+    await expire(shop, grant)
+    const ended = expired({ ...grant, tasks: 1 })
+    for (const from of [grant, ended]) {
+      const revision = shop.revision(from, { status: 'active', deadline: NOW + 9999 })
+      expect(await expectNothingChanged(stores(), shop, {}, () => stores().grants.revise(revision))).toBe('conflict')
+    }
+    const renewing = shop.renewing(ended, task)
+    expect(await expectNothingChanged(stores(), shop, {}, () => stores().issuance.record(renewing))).toBe('grant_ended')
+    expect(await stores().issuance.look(issuance.credential.id, NOW)).toMatchObject({ live: false, grant: ended })
+    const again = await expectNothingChanged(stores(), shop, {}, () =>
+      stores().grants.expire(shop.shard, [expiry(shop, grant)], KEPT + 1, KEPT + 2),
+    )
+    expect(again).toEqual([])
+  })
+
+  test('a status follows it, live ones are counted, and its deadline is when it is forgotten', async () => {
+    const own = await openAnother()
+    const shop = new Workshop()
+    const grants = [
+      shop.grant({ deadline: DEADLINE }),
+      shop.grant({ status: 'pending', deadline: DEADLINE }),
+      shop.grant({ deadline: NOW + 9999 }),
+    ]
+    for (const grant of grants) await own.grants.request(shop.request(grant))
+    const [active, pending, stays] = grants.map(({ id }) => id)
+    const ids = async (status: GrantStatus) => (await listAll(own, { status })).map(({ id }) => id)
+    expect((await own.deadlines.lag(NOW)).liveGrants).toBe(2)
+    const take = (now: number) => own.deadlines.takeDue(shop.shard, now, 30, 10)
+    const due = await take(DEADLINE)
+    expect(due.length).toBe(2)
+    const expiries = grants.map((grant) => expiry(shop, grant))
+    expect(await own.grants.expire(shop.shard, expiries, DEADLINE, KEPT)).toEqual([active, pending])
+    expect([await ids('pending'), await ids('active'), (await ids('expired')).sort()]).toEqual([
+      [],
+      [stays],
+      [active, pending].sort(),
+    ])
+    expect((await own.deadlines.lag(NOW)).liveGrants).toBe(1)
+    expect(await take(KEPT - 1)).toEqual([])
+    expect((await take(KEPT)).map(({ id }) => id).sort()).toEqual([active, pending].sort())
+    await own.grants.forget(grants[0]!.id, KEPT)
+    expect(await own.grants.read(grants[0]!.id)).toBeUndefined()
+  })
+
+  test('many at once: each once, in whatever company, its events in the order given', async () => {
+    const own = await openAnother()
+    const shop = new Workshop()
+    const grants = Array.from({ length: 250 }, (_, n) =>
+      shop.grant({
+        status: n % 3 === 0 ? 'pending' : 'active',
+        deadline: n % 5 === 0 ? DEADLINE + 1 : DEADLINE - n,
+        index: n % 2 === 0 ? { anchor: shop.anchor } : { run: shop.run().run },
+      }),
+    )
+    for (const grant of grants) await own.grants.request(shop.request(grant, { events: [], pendingLimit: 1000 }))
+    const wanted = grants.filter((_, n) => n % 5 !== 0).map(({ id }) => id)
+    const expiries = [...grants, ...grants].map((grant) => ({
+      id: grant.id,
+      events: [1, 2].map((n) => shop.event('grant.expired', { grant: grant.id, n })),
+    }))
+    expect(await own.grants.expire(shop.shard, expiries, DEADLINE, KEPT)).toEqual(wanted)
+    const told = (await lines(own, shop)).map((line) => JSON.parse(line) as { seq: number; data: unknown })
+    expect(told.map(({ seq }) => seq)).toEqual(told.map((_, at) => at + 1))
+    expect(told.map(({ data }) => data)).toEqual(wanted.flatMap((id) => [1, 2].map((n) => ({ grant: id, n }))))
+    expect(byId((await found(own, shop.where)).grants).every(({ deadline }) => deadline > DEADLINE)).toBe(true)
+  })
+
+  test('of fifty sweeps at once, exactly one ends it', async () => {
+    const { shop, grant } = await withGrant(stores(), { deadline: DEADLINE })
+    const before = await lines(stores(), shop)
+    const answers = (await Promise.all(FIFTY.map(() => expire(shop, grant)))).flat()
+    expect(answers).toEqual([grant.id])
+    expect((await lines(stores(), shop)).length).toBe(before.length + 1)
   })
 }
 

@@ -34,7 +34,7 @@ describe.each(STORES)('invariant 12: a grant has expired when its time has passe
         ended: { reason: 'expired', at, by: 'errand' },
       })
       const again = await end(id, await operator())
-      expect([again.status, again.body['code']]).toEqual([409, 'has_ended'])
+      expect([again.status, again.body['type']]).toEqual([409, 'urn:errand:problem:has_ended'])
     })
 
     test('a pending one is shown with its end, at decide_by; it is not decided, withdrawn or polled any more', async () => {

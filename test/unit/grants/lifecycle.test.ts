@@ -1,6 +1,17 @@
 import { describe, expect, test } from '@jest/globals'
 import fc from 'fast-check'
-import { activate, decideBy, deadlineOf, end, isActive, isEnded } from '../../../src/grants/lifecycle.js'
+import {
+  activate,
+  asOf,
+  decideBy,
+  deadlineOf,
+  end,
+  isActive,
+  isEnded,
+  storedAsOf,
+} from '../../../src/grants/lifecycle.js'
+import type { Grant, GrantStatus } from '../../../src/grants/grant.js'
+import { formatTime } from '../../../src/runtime/clock.js'
 import { active, NOW, pending } from './fixtures.js'
 
 describe('contract §1, status', () => {
@@ -42,5 +53,42 @@ describe('contract §1, status', () => {
 
   test('decide_by is read from the terms that people saw', () => {
     expect(decideBy(pending())).toBe(NOW + 3600)
+  })
+})
+
+describe('invariant 12: expired is what the time of the record says', () => {
+  const ENDED = { reason: 'expired', by: 'errand', at: formatTime(NOW + 3600) }
+
+  test.each([
+    ['pending', pending(), 'decide_by'],
+    ['active', active(), 'expires_at'],
+  ])('a %s one has expired at, not before, %s', (status, grant) => {
+    expect(asOf(grant, NOW + 3599)).toBe(grant)
+    expect(grant.status).toBe(status)
+    for (const now of [NOW + 3600, NOW + 99_999])
+      expect(asOf(grant, now)).toEqual({ ...grant, status: 'expired', ended: ENDED })
+  })
+
+  test.each(['completed', 'revoked', 'expired', 'denied', 'withdrawn'] as const)(
+    'one that is %s stays so',
+    (reason) => {
+      const ended = end(active(), reason, 'corp:op', NOW)
+      expect(asOf(ended, NOW + 99_999_999)).toBe(ended)
+      expect(storedAsOf({ record: { status: 'expired' }, grant: ended }, NOW)).toBe(ended)
+    },
+  )
+
+  test('one without expires_at has expired, whatever the status says', () => {
+    const { expiresAt: _expiresAt, ...endless } = active()
+    expect(asOf(endless, NOW).status).toBe('expired')
+  })
+
+  test('a store takes by saying expired; no other word of it counts', () => {
+    const statusOf = (grant: Grant, status: GrantStatus) => storedAsOf({ record: { status }, grant }, NOW).status
+    expect(statusOf(active(), 'expired')).toBe('expired')
+    expect(statusOf(pending(), 'expired')).toBe('expired')
+    for (const status of ['pending', 'active', 'denied', 'withdrawn', 'completed', 'revoked'] as const)
+      expect([statusOf(pending(), status), statusOf(active(), status)]).toEqual(['pending', 'active'])
+    expect(storedAsOf({ record: { status: 'active' }, grant: active() }, NOW + 3600).status).toBe('expired')
   })
 })

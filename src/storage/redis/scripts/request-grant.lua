@@ -3,9 +3,9 @@
            8 pending count of the anchor
            joining: join key, cool-down · deferral: code, open codes of the grant · claims
            The key of the grant that the join key names is made here: same hash tag, so the same slot.
-     ARGV  1 now, s  2 head of the row  3 index in the row  4 document  5 most pending of the anchor  6 joining, 1 or 0
-           7 number of claims  8 row of the code, '' without  9 its TTL, ms
-           10 number of events  11 the events · claims: binding, TTL each
+     ARGV  1 now, s  2 head of the row  3 index in the row  4 document  5 most pending of the anchor
+           6 TTL of the join key, ms, '' when not joining  7 number of claims  8 row of the code, '' without
+           9 its TTL, ms  10 number of events  11 the events · claims: binding, TTL each
      Returns  requested | run_ended | claim_taken | too_many_pending | { equal_pending, grant } | { cooling_down, until } ]]
 --@include append-events
 --@include claims
@@ -15,7 +15,7 @@ local pending, claimCount = ARGV[2]:sub(1, 1) == 'p', tonumber(ARGV[7])
 local ofRun = index:sub(5, 5) == 'r'
 local key = 9
 local join, coolDown, code, openCodes
-if ARGV[6] == '1' then join, coolDown, key = KEYS[key], KEYS[key + 1], key + 2 end
+if ARGV[6] ~= '' then join, coolDown, key = KEYS[key], KEYS[key + 1], key + 2 end
 if ARGV[8] ~= '' then code, openCodes, key = KEYS[key], KEYS[key + 1], key + 2 end
 local firstClaim = key
 
@@ -49,7 +49,7 @@ redis.call('ZADD', KEYS[3], ARGV[2]:match('^%S+ (%d+)'), 'g' .. short)
 if pending then
   redis.call('ZADD', KEYS[7], place, short)
   redis.call('INCR', KEYS[8])
-  if join then redis.call('SET', join, short) end
+  if join then redis.call('SET', join, short, 'PX', ARGV[6]) end
 elseif ARGV[2]:sub(1, 1) == 'a' then
   redis.call('HINCRBY', KEYS[5], 'l', 1)
   enterIndex(index, short)
