@@ -1,7 +1,7 @@
 import { chooseGrant, type OpenedGrant } from '../grants/choose.js'
 import { intersect } from '../grants/access.js'
 import type { DeferralRecord } from '../grants/grant-store.js'
-import { isActive } from '../grants/lifecycle.js'
+import { storedAsOf } from '../grants/lifecycle.js'
 import { holderOf, hasRunIds, whereaboutsOf } from '../grants/whereabouts.js'
 import type { PollRequest } from '../oauth/token-request.js'
 import { splitScope } from '../oauth/scope.js'
@@ -56,15 +56,14 @@ async function answer(
   deps: ExchangeDeps,
   workload: Workload,
   deferral: DeferralRecord,
-  { grant }: OpenedGrant,
+  opened: OpenedGrant,
 ): Promise<Outcome | ExchangeRefusal> {
-  switch (grant.status) {
+  switch (storedAsOf(opened, deps.clock.now()).status) {
     case 'pending':
       if (await runHasEnded(deps, workload)) return { reason: 'run_ended' }
       return deps.clock.now() < deferral.expiresAt ? { kind: 'pending' } : { reason: 'deferral_expired' }
-    // Whether it has been swept yet makes no difference (invariant 12).
     case 'active':
-      return isActive(grant, deps.clock.now()) ? redeem(deps, workload, deferral) : { reason: 'deferral_expired' }
+      return redeem(deps, workload, deferral)
     case 'expired':
       return { reason: 'deferral_expired' }
     case 'denied':
