@@ -60,9 +60,9 @@ describe('invariant 12: expired is what the time of the record says', () => {
   const ENDED = { reason: 'expired', by: 'errand', at: formatTime(NOW + 3600) }
 
   test.each([
-    ['pending', pending(), 'decide_by'],
-    ['active', active(), 'expires_at'],
-  ])('a %s one has expired at, not before, %s', (status, grant) => {
+    ['pending', 'decide_by', pending()],
+    ['active', 'expires_at', active()],
+  ])('one that is %s has expired at, not before, %s', (status, _, grant) => {
     expect(asOf(grant, NOW + 3599)).toBe(grant)
     expect(grant.status).toBe(status)
     for (const now of [NOW + 3600, NOW + 99_999])
