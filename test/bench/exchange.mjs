@@ -3,6 +3,7 @@
 // alone and (b) oidc-provider, in one run, each in its own process. docs/performance.md says what the figures mean.
 //
 //   npm run bench -- [--quick] [--json] [--rows TEXT] [--rounds N] [--seconds N] [--profile DIRECTORY]
+//                   [--flag=--a-flag-of-node]
 import { mkdirSync, readdirSync, rmSync } from 'node:fs'
 import { join, resolve } from 'node:path'
 import { parseArgs } from 'node:util'
@@ -52,6 +53,7 @@ const { values } = parseArgs({
     rounds: { type: 'string' },
     seconds: { type: 'string' },
     profile: { type: 'string' },
+    flag: { type: 'string', multiple: true },
   },
 })
 
@@ -79,6 +81,7 @@ async function bench() {
     stores: STORES.filter((store) => rows.some(({ on }) => on === store)),
     hasPeer: rows.some(({ on }) => on === 'peer'),
     profiles,
+    flags: values.flag ?? [],
   })
   const done = await measureRounds(field, rows, {
     ms,

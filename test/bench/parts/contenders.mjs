@@ -31,16 +31,16 @@ import { DURABLE, startRedis } from '../../harness/kit/redis.mjs'
 const part = (/** @type {string} */ name) => fileURLToPath(new URL(name, import.meta.url))
 
 /**
- * @param {{ stores: readonly StoreName[], hasPeer: boolean, profiles: string | undefined }} options `profiles`: a
- *   directory for V8's CPU profiles of the brokers
+ * @param {{ stores: readonly StoreName[], hasPeer: boolean, profiles: string | undefined, flags: readonly string[] }}
+ *   options `profiles`: a directory for V8's CPU profiles of the brokers. `flags`: of node, for the brokers
  * @returns {Promise<Field>}
  */
-export async function enterField({ stores, hasPeer, profiles }) {
+export async function enterField({ stores, hasPeer, profiles, flags }) {
   const ci = await startIssuer()
   const corp = await startIssuer()
   /** @type {Contender[]} */
   const contenders = []
-  for (const store of stores) contenders.push(await enter(store, ci, corp, profiles))
+  for (const store of stores) contenders.push(await enter(store, ci, corp, profiles, flags))
   const log = join(temporaryDirectory('bench'), 'parts.log')
   const limit = startNode([part('limit.mjs')], { ipc: true })
   await messageOf(limit)
@@ -69,9 +69,10 @@ export async function enterField({ stores, hasPeer, profiles }) {
  * @param {import('../../harness/kit/issuer.mjs').Issuer} ci
  * @param {import('../../harness/kit/issuer.mjs').Issuer} corp
  * @param {string | undefined} profiles
+ * @param {readonly string[]} flags
  * @returns {Promise<Contender>}
  */
-async function enter(store, ci, corp, profiles) {
+async function enter(store, ci, corp, profiles, flags) {
   const durability = store === 'redis-strict' ? 'strict' : 'relaxed'
   const redis = store === 'embedded' ? undefined : await startRedis(DURABLE[durability])
   const broker = await startBroker({
@@ -80,12 +81,8 @@ async function enter(store, ci, corp, profiles) {
     corp: corp.url,
     store: (directory) =>
       redis === undefined ? { url: `embedded:${join(directory, 'data')}` } : { url: redis.url, durability },
-    ...(profiles === undefined
-      ? {}
-      : {
-          nodeFlags: ['--import', part('profiler.mjs')],
-          env: () => ({ PROFILE: join(profiles, `${store}.cpuprofile`) }),
-        }),
+    nodeFlags: [...flags, ...(profiles === undefined ? [] : ['--import', part('profiler.mjs')])],
+    env: () => (profiles === undefined ? {} : { PROFILE: join(profiles, `${store}.cpuprofile`) }),
   })
   return {
     store,

@@ -15,7 +15,7 @@ import { median } from './statistics.mjs'
  * @property {number} brokerCpu microseconds of each exchange
  * @property {number} mainCpu of it in the main thread
  * @property {number} redisCpu
- * @property {number} rss bytes
+ * @property {number} memory bytes of its own, the most
  * @property {number} toLimit throughput over that of (a)
  * @property {number} cpuToLimit CPU of an exchange over that of verify + sign
  * @property {number | undefined} toPeer throughput over that of (b) at as many connections
@@ -44,7 +44,7 @@ export function linesOf(rows, rounds) {
       mainCpu: ofSamples(({ mainCpu }) => mainCpu),
       brokerCpu: ofSamples(({ brokerCpu }) => brokerCpu),
       redisCpu: ofSamples(({ redisCpu }) => redisCpu),
-      rss: Math.max(...samples.map(({ rss }) => rss)),
+      memory: Math.max(...samples.map(({ memory }) => memory)),
       toLimit: ratio(({ perSecond }, { limit }) => perSecond / limit.perSecond),
       cpuToLimit: ratio(({ brokerCpu }, { limit }) => brokerCpu / limit.cpu),
       toPeer:
@@ -127,7 +127,7 @@ const HEAD = [
   'broker µs',
   'main µs',
   'redis µs',
-  'RSS MB',
+  'MB',
   '/ (a)',
   'CPU/(a)',
   '/ (b)',
@@ -149,7 +149,7 @@ export function renderText({ limit, lines }, goals) {
     line.brokerCpu.toFixed(0),
     line.mainCpu.toFixed(0),
     line.redisCpu === 0 ? '' : line.redisCpu.toFixed(0),
-    (line.rss / 1_000_000).toFixed(0),
+    (line.memory / 1_000_000).toFixed(0),
     line.toLimit.toFixed(2),
     line.cpuToLimit.toFixed(2),
     optional(line.toPeer),

@@ -1,7 +1,7 @@
 // @ts-check
 // Rounds: in each of them everything is measured once, one after the other, so that what slows this machine slows all.
 import { messageOf, sleep } from '../../harness/kit/processes.mjs'
-import { mainThreadCpu, statOf } from '../../harness/kit/proc-stat.mjs'
+import { mainThreadCpu, ownMemory, statOf } from '../../harness/kit/proc-stat.mjs'
 
 /**
  * @typedef {object} Row
@@ -20,7 +20,7 @@ import { mainThreadCpu, statOf } from '../../harness/kit/proc-stat.mjs'
  * @property {number} mainCpu of it in the main thread
  * @property {number} redisCpu
  * @property {number} loadCpu
- * @property {number} rss bytes
+ * @property {number} memory bytes of its own
  */
 
 /** @typedef {{ limit: { perSecond: number, cpu: number }, samples: ReadonlyMap<string, Sample> }} Round */
@@ -132,7 +132,7 @@ async function measureRow(field, row, ms, atMost, profiled) {
       brokerCpu: (after.broker - before.broker) / count,
       redisCpu: (after.redis - before.redis) / count,
       loadCpu: measured.cpu / count,
-      rss: statOf(pid).rss,
+      memory: ownMemory(pid),
     },
   }
 }

@@ -17,6 +17,15 @@ export function statOf(pid) {
 
 /**
  * @param {number} pid
+ * @returns {number} resident memory of its own, bytes: without the pages of files that it maps, which are a cache
+ */
+export function ownMemory(pid) {
+  const text = readFileSync(`/proc/${String(pid)}/status`, 'utf8')
+  return Number(/^RssAnon:\s+(\d+) kB$/m.exec(text)?.[1]) * 1024
+}
+
+/**
+ * @param {number} pid
  * @returns {number} CPU time of the main thread so far, microseconds
  */
 export function mainThreadCpu(pid) {

@@ -39,10 +39,10 @@ const markedIssuance = (/** @type {Stores['issuance']} */ issuance) =>
 
 const markedGrants = (/** @type {Stores['grants']} */ grants) =>
   laidOver(grants, {
-    revise: async (revision) => {
-      const revised = await grants.revise(revision)
-      if (revision.record.status === 'expired' && revised === 'revised') mark('expired', revision.record.id)
-      return revised
+    expire: async (shard, expiries, now, keptUntil) => {
+      const expired = await grants.expire(shard, expiries, now, keptUntil)
+      for (const id of expired) mark('expired', id)
+      return expired
     },
   })
 
