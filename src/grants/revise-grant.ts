@@ -56,9 +56,12 @@ export function revisionOf(deps: GrantDeps, from: OpenedGrant, { grant, events }
   }
 }
 
-/** The anchor that the grant's delegate states: where its pending ones are counted. */
+/**
+ * The anchor that the grant's delegate states: where its pending ones are counted. A source that is configured no more has no
+ * count; its grants can be ended all the same.
+ */
 function anchorKeyFor({ sources }: GrantDeps, { terms }: Grant): string {
   const source = sources.get(terms.delegate.issuer)
   const anchor = source === undefined ? undefined : statedAnchor(terms.delegate, source.mapping.anchor)
-  return source === undefined || anchor === undefined ? '' : anchorKeyOf(source.name, anchor)
+  return anchorKeyOf(source?.name ?? '', anchor ?? terms.id)
 }

@@ -26,10 +26,20 @@ export interface Ids {
   ticketId(shard: Shard): string
 }
 
-const digits = (shard: Shard): string => {
-  const bytes = randomBytes(17)
-  bytes[0] = 0x40 | shard
-  return bytes.toString('hex')
+const RANDOM_BYTES = 16
+const POOL_BYTES = RANDOM_BYTES * 256
+let pool = Buffer.alloc(0)
+let used = 0
+
+/** Random bytes are asked for many at a time, since each call costs more than the bytes; each byte is used once. */
+function digits(shard: Shard): string {
+  if (used === pool.length) {
+    pool = randomBytes(POOL_BYTES)
+    used = 0
+  }
+  const from = used
+  used += RANDOM_BYTES
+  return (0x40 | shard).toString(16) + pool.toString('hex', from, used)
 }
 
 export const randomIds: Ids = {
