@@ -45,6 +45,7 @@ import { ALGORITHMS } from './workloads/algorithms.js'
 import { createIssuerKeys, type IssuerKeys } from './workloads/issuer-keys.js'
 import { createResourceServerVerifier } from './workloads/verify-resource-server.js'
 import { createWorkloadVerifier } from './workloads/verify-workload.js'
+import type { Workload } from './workloads/workload.js'
 
 /** A running broker. This file alone picks adapters and wires the parts; each part gets exactly what it needs. */
 export interface Broker {
@@ -257,6 +258,11 @@ function routesOf(
     workloadAudiences: new Map(settings.workloads.map((source) => [source.issuer, source.audiences])),
   })
   const workloadLimit = createRateLimit({ perMinute: limits.requestsPerMinute.workload, clock })
+  const admit = (workload: Workload): number | undefined => {
+    const wait = workloadLimit.take(workload.spiffeId)
+    if (wait !== undefined) metrics.limited('workload')
+    return wait
+  }
   const exchange = createExchange({
     issuer,
     catalogue,
@@ -269,13 +275,9 @@ function routesOf(
     tokens,
     delivery,
     describe: grants.describe,
-    admit: (workload) => {
-      const wait = workloadLimit.take(workload.spiffeId)
-      if (wait !== undefined) metrics.limited('workload')
-      return wait
-    },
+    admit,
   })
-  const callers = { clock, tokens, verifyWorkload, verifyPerson }
+  const callers = { clock, tokens, verifyWorkload, verifyPerson, admit }
   const verifyResourceServer = createResourceServerVerifier({
     catalogue,
     audiences: [issuer, `${issuer}/introspect`, `${issuer}/token`],

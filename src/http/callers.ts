@@ -8,7 +8,7 @@ import { ok, refuse, type Result } from '../runtime/result.js'
 import type { VerifyWorkload } from '../workloads/verify-workload.js'
 import type { Workload } from '../workloads/workload.js'
 import type { HttpAnswer, RequestContext } from './answer.js'
-import { problemAnswer } from './errors.js'
+import { problemAnswer, refusalAnswer } from './errors.js'
 
 /**
  * Who calls the JSON API (contract §1, "Who may call what"). A Bearer token is told by what it is: ours, a workload's, or
@@ -24,6 +24,8 @@ export interface CallerDeps {
   readonly tokens: Pick<Tokens, 'typOf' | 'verifyOwnToken'>
   readonly verifyWorkload: VerifyWorkload
   readonly verifyPerson: VerifyPerson
+  /** Seconds to wait when this workload comes too fast; `undefined` lets it in. Shared with the exchange. */
+  readonly admit: (workload: Workload) => number | undefined
 }
 
 /** `requirement`: how fresh and strong a person's sign-in must be for this act. */
@@ -41,7 +43,12 @@ export async function identify(
       : refuse(unauthorized(verified.refusal.reason))
   }
   const workload = await deps.verifyWorkload(token)
-  if (workload.ok) return ok({ kind: 'workload', workload: workload.value })
+  if (workload.ok) {
+    const wait = deps.admit(workload.value)
+    return wait === undefined
+      ? ok({ kind: 'workload', workload: workload.value })
+      : refuse(refusalAnswer({ reason: 'too_fast', retryAfter: wait }, 'problem'))
+  }
   if (workload.refusal.reason === 'assertion_issuer_unavailable') throw issuerUnavailable()
   const person = await deps.verifyPerson(token, requirement, { loopback: context.loopback })
   if (person.ok) return ok({ kind: 'person', person: person.value })
