@@ -95,6 +95,11 @@ export async function openStage(storeCase: StoreCase, options: StageOptions = {}
   writeFileSync(schemaFile, JSON.stringify(QUERY_SCHEMA))
   const clock = turnableClock()
   const secret = randomBytes(32).toString('base64url')
+  const closeOthers = async (): Promise<void> => {
+    await Promise.all([ci, jobs, agents, corp].map((issuer) => issuer.stop()))
+    await opened.close()
+    rmSync(folder, { recursive: true, force: true })
+  }
   const broker = await startBroker({
     clock,
     ...(opened.store === undefined ? {} : { store: opened.store }),
@@ -107,6 +112,9 @@ export async function openStage(storeCase: StoreCase, options: StageOptions = {}
       schemaFile,
       ...options,
     }),
+  }).catch(async (error: unknown) => {
+    await closeOthers()
+    throw error
   })
   const times = () => ({ iat: clock.now(), exp: clock.now() + 300 })
   const fresh = () => ({ ...times(), aud: 'errand', jti: randomBytes(16).toString('hex') })
@@ -197,9 +205,7 @@ export async function openStage(storeCase: StoreCase, options: StageOptions = {}
     sweep: () => broker.broker.sweeper.sweep(),
     async stop() {
       await broker.stop()
-      await Promise.all([ci, jobs, agents, corp].map((issuer) => issuer.stop()))
-      await opened.close()
-      rmSync(folder, { recursive: true, force: true })
+      await closeOthers()
     },
   }
   return stage
