@@ -23,7 +23,7 @@ import { createWorld } from './parts/world.mjs'
  * @property {number} kills
  * @property {Readonly<Record<string, number>>} lastSteps how often each step was the last one
  * @property {number} leastInFlight
- * @property {{ issued: number, voided: number, tasks: number, completions: number, repeated: number }} seen
+ * @property {{ windowTasks: number, issued: number, voided: number, tasks: number, completions: number, repeated: number }} seen
  * @property {readonly string[]} faults
  */
 
@@ -100,7 +100,15 @@ export async function runCrashes({ store, kills, onKill = () => undefined }) {
     faults.push(...(await leftOvers(world, trail)), ...trail.faults)
   }
   await world.stop()
-  const seen = { issued: trail.issued.size, voided: trail.voided.size, tasks: trail.opened.size, completions, repeated }
+  const windowTasks = [...trail.opened.values()].filter(({ grant_id: id }) => windows.has(id ?? '')).length
+  const seen = {
+    windowTasks,
+    issued: trail.issued.size,
+    voided: trail.voided.size,
+    tasks: trail.opened.size,
+    completions,
+    repeated,
+  }
   return { store, kills: done, lastSteps: Object.fromEntries(lastSteps), leastInFlight, seen, faults }
 }
 

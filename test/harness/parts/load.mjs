@@ -95,6 +95,7 @@ export function startLoad(world, { connections, window, persistent = false }) {
     const connection = await connect(world.broker.url)
     /** @type {Attempt | undefined} */
     let own
+    let isFirst = true
     try {
       while (!finishing) {
         const dice = randomInt(100)
@@ -102,11 +103,13 @@ export function startLoad(world, { connections, window, persistent = false }) {
         if (dice < 10 && own?.outcome === 'issued') {
           await complete(connection, own)
           own = undefined
-        } else if (dice < 25 && others !== undefined && others.outcome !== 'unknown') {
+        } else if (!isFirst && dice < 25 && others !== undefined && others.outcome !== 'unknown') {
           // Shown again, perhaps while the first one is under way: at most one of them gets a credential.
           await exchange(connection, others)
         } else {
-          own = newAttempt(world, dice < 40 ? window : undefined)
+          // All at once in the beginning: more than the window has places for.
+          own = newAttempt(world, isFirst || dice < 40 ? window : undefined)
+          isFirst = false
           attempts.push(own)
           await exchange(connection, own)
         }

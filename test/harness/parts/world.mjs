@@ -1,6 +1,6 @@
 // @ts-check
 // One broker with marks, its issuers, its store, and the clock that all of them go by.
-import { readFileSync, writeFileSync } from 'node:fs'
+import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { startBroker } from '../kit/broker.mjs'
@@ -33,6 +33,7 @@ export async function createWorld(store) {
   const [ci, corp] = [await startIssuer(), await startIssuer()]
   const redis = store === 'redis' ? await startRedis(DURABLE.strict) : undefined
   let offset = 0
+  let readTo = 0
   const broker = await startBroker({
     name: `harness-${store}`,
     ci: ci.url,
@@ -59,11 +60,11 @@ export async function createWorld(store) {
       offset += seconds
     },
     takeMarks: () => {
-      const file = join(broker.directory, MARKS)
-      const lines = readFileSync(file, 'utf8')
-        .split('\n')
-        .filter((line) => line !== '')
-      writeFileSync(file, '')
+      // It is never cut: the broker may be writing to it. A line that is not whole yet waits for the next time.
+      const text = readFileSync(join(broker.directory, MARKS), 'utf8').slice(readTo)
+      const whole = text.slice(0, text.lastIndexOf('\n') + 1)
+      readTo += whole.length
+      const lines = whole.split('\n').filter((line) => line !== '')
       return lines.map((line) => ({
         step: line.slice(0, line.indexOf(' ')),
         detail: line.slice(line.indexOf(' ') + 1),
