@@ -61,7 +61,7 @@ async function checkHanding(
   workload: Workload,
 ): Promise<Result<Handing, ExchangeRefusal>> {
   if (await runHasEnded(deps, workload)) return refuse({ reason: 'run_ended' })
-  const live = await liveParent(deps, parent.jti)
+  const live = await liveParent(deps, { id: parent.jti, grantId: parent.grant_id, taskId: parent.task_id })
   if (!live.ok) return live
   const { standing, opened } = live.value
   if (!isIssuedTo(parent, standing, workload))
@@ -140,6 +140,7 @@ async function spendAndSign(deps: ExchangeDeps, handing: Handing): Promise<Outco
       jti,
       may_act: { sub: actor },
       parent_id: parent.jti,
+      parent_exp: parent.exp,
       grant_id: parent.grant_id,
       task_id: parent.task_id,
       target: audience,

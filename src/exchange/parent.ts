@@ -1,7 +1,8 @@
 import type { OpenedGrant } from '../grants/choose.js'
 import type { CredentialStanding } from '../grants/issuance-store.js'
 import { isActive } from '../grants/lifecycle.js'
-import type { CredentialId } from '../runtime/ids.js'
+import { Fault } from '../runtime/fault.js'
+import type { CredentialId, GrantId, TaskId } from '../runtime/ids.js'
 import { ok, refuse, type Result } from '../runtime/result.js'
 import type { ExchangeDeps } from './dependencies.js'
 import type { ExchangeRefusal } from './refusal.js'
@@ -12,14 +13,30 @@ export interface Parent {
   readonly opened: OpenedGrant
 }
 
-/** Whether the grant is in force, its document says: what a store says of it is not believed above that (invariant 8). */
+/** What the parent, or a ticket of it, says in a token that we signed. */
+export interface ParentClaims {
+  readonly id: CredentialId
+  readonly grantId: GrantId
+  readonly taskId: TaskId
+}
+
+/**
+ * Whether the grant is in force, its document says; which grant and task it lives by, the token says: what a store says of
+ * them is not believed above that (invariant 8).
+ * @throws Fault `record_tampered` when its record was moved to another grant or task
+ */
 export async function liveParent(
   { stores, safe, clock }: Pick<ExchangeDeps, 'stores' | 'safe' | 'clock'>,
-  id: CredentialId,
+  { id, grantId, taskId }: ParentClaims,
 ): Promise<Result<Parent, ExchangeRefusal>> {
   const now = clock.now()
   const standing = await stores.issuance.look(id, now)
   if (standing === undefined) return refuse({ reason: 'parent_ended' })
+  if (standing.grant.id !== grantId || standing.task.id !== taskId)
+    throw new Fault(
+      'record_tampered',
+      `the record of credential ${id} names another grant or task than it was issued for`,
+    )
   if (standing.task.state !== 'open') return refuse({ reason: 'task_ended' })
   const opened = safe.open(standing.grant)
   if (!isActive(opened.grant, now)) return refuse({ reason: 'grant_not_usable' })

@@ -91,7 +91,8 @@ async function settle(
   asked: Asked,
 ): Promise<Outcome | ExchangeRefusal> {
   for (let attempt = 0; attempt < ATTEMPTS; attempt++) {
-    const live = await liveParent(deps, ticket.parent_id)
+    const { parent_id: id, grant_id: grantId, task_id: taskId } = ticket
+    const live = await liveParent(deps, { id, grantId, taskId })
     if (!live.ok) return live.refusal
     const plan = planUnder(deps, request, ticket, child, asked, live.value)
     if (!plan.ok) return plan.refusal
@@ -144,7 +145,7 @@ function planUnder(
       sub: ticket.sub,
       parentId: credential.id,
       ancestors: [...credential.ancestors, credential.id],
-      parentExpiresAt: credential.expiresAt,
+      parentExpiresAt: Math.min(credential.expiresAt, ticket.parent_exp),
       act: { sub: child.spiffeId, act: ticket.act },
       ticket: ticketClaim(ticket),
       holder: ticket.act.sub,

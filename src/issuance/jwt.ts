@@ -56,6 +56,8 @@ export interface TicketClaims {
   readonly act: Act
   /** The credential that it was made from. */
   readonly parent_id: CredentialId
+  /** When that one ends: what comes of the ticket ends by then. */
+  readonly parent_exp: EpochSeconds
   readonly grant_id: GrantId
   readonly task_id: TaskId
   /** Where the credential to come may be used. */

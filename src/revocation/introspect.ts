@@ -29,7 +29,8 @@ export async function introspect(
   if (!verified.ok || !audiences.includes(verified.value.aud)) return INACTIVE
   const claims = verified.value
   const standing = await deps.store.look(claims.jti, now)
-  if (standing?.live !== true || standing.grant.id !== claims.grant_id) return INACTIVE
+  if (standing?.live !== true) return INACTIVE
+  if (standing.grant.id !== claims.grant_id || standing.task.id !== claims.task_id) return INACTIVE
   if (!isActive(deps.safe.open(standing.grant).grant, now)) return INACTIVE
   return { active: true, token_type: claims.cnf !== undefined && 'jkt' in claims.cnf ? 'DPoP' : 'Bearer', ...claims }
 }

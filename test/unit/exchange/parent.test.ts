@@ -15,6 +15,8 @@ const safe = createGrantSafe(
   () => undefined,
 )
 const id = randomIds.credentialId(SHARD)
+const taskId = randomIds.taskId(SHARD)
+const task = (state: string, ofTask = taskId) => ({ id: ofTask, state })
 
 /** The store says that all is well, whatever the document says. */
 const standing = (grant: Grant, more: Record<string, unknown> = {}): CredentialStanding =>
@@ -22,13 +24,14 @@ const standing = (grant: Grant, more: Record<string, unknown> = {}): CredentialS
     credential: { id },
     live: true,
     grant: { ...safe.close(grant, 1, { run: 'r' }), status: 'active', deadline: NOW + 9999 },
-    task: { state: 'open' },
+    task: task('open'),
     ...more,
   }) as unknown as CredentialStanding
-const reasonOf = async (found: CredentialStanding | undefined) => {
+const reasonOf = async (found: CredentialStanding | undefined, grantId = found?.grant.id ?? newId()) => {
   const stores = { issuance: { look: () => Promise.resolve(found) } }
   const clock = { now: () => NOW, nowMs: () => NOW * 1000 }
-  const live = await liveParent({ stores, clock, safe } as unknown as Parameters<typeof liveParent>[0], id)
+  const deps = { stores, clock, safe } as unknown as Parameters<typeof liveParent>[0]
+  const live = await liveParent(deps, { id, grantId, taskId })
   return live.ok ? undefined : live.refusal.reason
 }
 
@@ -40,8 +43,8 @@ describe('what may be handed on lives, and so does all that it lives by', () => 
   test.each<[string, CredentialStanding | undefined, string]>([
     ['unknown', undefined, 'parent_ended'],
     ['ended itself', standing(active(), { live: false }), 'parent_ended'],
-    ['its task completed', standing(active(), { live: false, task: { state: 'completed' } }), 'task_ended'],
-    ['its task ended, whatever else is said', standing(active(), { task: { state: 'abandoned' } }), 'task_ended'],
+    ['its task completed', standing(active(), { live: false, task: task('completed') }), 'task_ended'],
+    ['its task ended, whatever else is said', standing(active(), { task: task('abandoned') }), 'task_ended'],
     ['its grant revoked', standing(end(active(), 'revoked', 'x', NOW), { live: false }), 'grant_not_usable'],
   ])('%s', async (_, found, reason) => {
     expect(await reasonOf(found)).toBe(reason)
@@ -60,5 +63,12 @@ describe('what may be handed on lives, and so does all that it lives by', () => 
     await expect(reasonOf({ ...found, grant: { ...found.grant, id: newId() } })).rejects.toMatchObject({
       code: 'record_tampered',
     })
+  })
+
+  test.each<[string, () => Promise<unknown>]>([
+    ['grant', () => reasonOf(standing(active()), newId())],
+    ['task', () => reasonOf(standing(active(), { task: task('open', randomIds.taskId(SHARD)) }))],
+  ])('invariant 8: its record was moved to another %s: a fault, and nothing is handed on', async (_, asked) => {
+    await expect(asked()).rejects.toMatchObject({ code: 'record_tampered' })
   })
 })

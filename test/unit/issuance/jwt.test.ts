@@ -54,6 +54,7 @@ const ticketWith = (more: Partial<TicketClaims> = {}): TicketClaims => ({
   may_act: { sub: 'spiffe://errand.example.com/agents/helper' },
   act: { sub: 'spiffe://errand.example.com/github/74/main' },
   parent_id: randomIds.credentialId(3),
+  parent_exp: NOW + 300,
   grant_id: randomIds.grantId(3),
   task_id: randomIds.taskId(3),
   target: 'https://deploy.example.com',

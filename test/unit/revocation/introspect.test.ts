@@ -34,13 +34,19 @@ interface Given {
   readonly live?: boolean
   readonly grant?: Grant
   readonly under?: string
+  readonly task?: string
 }
 function ask(
-  { typ = 'at+jwt', verified = claims, live = true, grant = active(), under }: Given = {},
+  { typ = 'at+jwt', verified = claims, live = true, grant = active(), under, task = claims.task_id }: Given = {},
   audience = DEPLOY,
 ) {
   const record = { ...safe.close(grant, 1, { run: 'r' }), status: 'active' }
-  const standing = { live, grant: under === undefined ? record : { ...record, id: under }, credential: {}, task: {} }
+  const standing = {
+    live,
+    grant: under === undefined ? record : { ...record, id: under },
+    credential: {},
+    task: { id: task },
+  }
   const deps = {
     clock: { now: () => NOW, nowMs: () => NOW * 1000 },
     tokens: { typOf: () => typ, verifyOwnToken: () => Promise.resolve({ ok: true, value: verified }) },
@@ -70,6 +76,7 @@ describe('RFC 7662 §2.2: of anything but a live credential for the caller, only
     ],
     ['invariant 8: under a grant that its document says is over', { grant: active({}, { expiresAt: NOW }) }, DEPLOY],
     ['invariant 8: moved under another grant', { verified: { ...claims, grant_id: newId() } }, DEPLOY],
+    ['invariant 8: moved to another task', { task: randomIds.taskId(SHARD) }, DEPLOY],
   ])('%s', async (_, given, audience) => {
     expect(await ask(given, audience)).toEqual({ active: false })
   })

@@ -1,0 +1,144 @@
+import { afterAll, beforeAll, describe, expect, test } from '@jest/globals'
+import { credentialKey } from '../../../src/storage/redis/keys.js'
+import type { CredentialId } from '../../../src/runtime/ids.js'
+import { shortId } from '../../../src/storage/redis/short-id.js'
+import { startRedis, type RedisServer } from '../../support/redis-server.js'
+import {
+  ACCESS_TOKEN,
+  agentId,
+  CLIENT_ASSERTION_TYPE,
+  credentialOf,
+  DEPLOY,
+  errorOf,
+  exchangeForm,
+  JWT,
+  openStage,
+  TICKET,
+  type Credential,
+  type Run,
+  type Stage,
+} from '../exchange/stage.js'
+
+/** Whoever writes to Redis: every row can be edited, no MAC can be made (invariant 8). */
+describe('invariant 8: what is made up in the store gives no credential', () => {
+  let redis: RedisServer
+  let stage: Stage
+  beforeAll(async () => {
+    redis = await startRedis()
+    stage = await openStage({
+      name: 'Redis',
+      open: () => Promise.resolve({ store: { url: redis.url, durability: 'strict' }, close: () => redis.stop() }),
+    })
+  })
+  afterAll(() => stage.stop())
+
+  async function grantFor(run: Run, delegation: Record<string, unknown>): Promise<Credential> {
+    const asked = await stage.broker.call('POST', '/grants', await run.assertion(), {
+      access: [{ audience: DEPLOY, scope: 'deploy:production' }],
+      delegation,
+      purpose: 'hand on',
+    })
+    await stage.review(String(asked.body['id']), 'approve')
+    const form = { scope: 'deploy:production', grant_id: String(asked.body['id']) }
+    return credentialOf(await stage.token(exchangeForm(await run.assertion(), form)))
+  }
+
+  const askTicket = async (run: Run, token: string) =>
+    stage.token({
+      ...exchangeForm(token, { subject_token_type: ACCESS_TOKEN }),
+      client_assertion: await run.assertion(),
+      client_assertion_type: CLIENT_ASSERTION_TYPE,
+      requested_token_type: TICKET,
+      scope: 'deploy:production',
+      actor: agentId('one'),
+    })
+  const redeem = async (ticket: string) =>
+    stage.token({
+      ...exchangeForm(ticket, { subject_token_type: 'urn:errand:token-type:ticket' }),
+      actor_token: await stage.agent('one'),
+      actor_token_type: JWT,
+      scope: 'deploy:production',
+    })
+
+  const DELEGATES = { to: [agentId('one')], max_depth: 1, max_children: 3 }
+  const rowOf = async (key: string): Promise<string> => String(await redis.command('GET', key))
+  async function moveCredential(from: Credential, to: Credential): Promise<void> {
+    const key = credentialKey(from.claims.jti as CredentialId)
+    const row = await rowOf(key)
+    const moved = row
+      .replace(shortId(from.grantId), shortId(to.grantId))
+      .replace(shortId(from.taskId), shortId(to.taskId))
+    expect(moved).not.toBe(row)
+    await redis.command('SET', key, moved, 'KEEPTTL')
+  }
+
+  test('a credential whose row is moved to another grant is handed on by nobody', async () => {
+    const mine = stage.newRun()
+    const alone = await grantFor(mine, {})
+    expect(errorOf(await askTicket(mine, alone.token))).toBe('access_denied')
+    const other = await grantFor(stage.newRun(), DELEGATES)
+    await moveCredential(alone, other)
+    expect((await askTicket(mine, alone.token)).status).not.toBe(200)
+  })
+
+  test('nor is its ticket redeemed, when it is moved after the ticket was made', async () => {
+    const mine = stage.newRun()
+    const parent = await grantFor(mine, DELEGATES)
+    const other = await grantFor(stage.newRun(), DELEGATES)
+    const ticket = await askTicket(mine, parent.token)
+    expect(ticket.status).toBe(200)
+    await moveCredential(parent, other)
+    expect((await redeem(String(ticket.body['access_token']))).status).not.toBe(200)
+  })
+
+  test('a parent whose row lives longer than it does has no child that outlives it', async () => {
+    const mine = stage.newRun()
+    const asked = await grantFor(mine, DELEGATES)
+    const short = credentialOf(
+      await stage.token(
+        exchangeForm(await mine.assertion(), { scope: 'deploy:production', grant_id: asked.grantId, lifetime: '30' }),
+      ),
+    )
+    const ticket = await askTicket(mine, short.token)
+    const key = credentialKey(short.claims.jti as CredentialId)
+    await redis.command('SET', key, (await rowOf(key)).replace(/^-\d+/, `-${stage.clock.now() + 3000}`), 'KEEPTTL')
+    const child = await redeem(String(ticket.body['access_token']))
+    if (child.status === 200) expect(credentialOf(child).claims.exp).toBeLessThanOrEqual(short.claims.exp ?? 0)
+  })
+
+  test.each([
+    ['a lifetime that is no number', { lifetime: 'x' }],
+    ['a lifetime of a fraction', { lifetime: 0.5 }],
+    ['a negative lifetime', { lifetime: -5 }],
+    ['an endless lifetime', { lifetime: 1e300 }],
+    ['another scope', { access: { audience: DEPLOY, scope: 'deploy:rollback', authorization_details: [] } }],
+    ['no scope at all', { access: { audience: DEPLOY, scope: '', authorization_details: [] } }],
+    [
+      'details of one own',
+      { access: { audience: DEPLOY, scope: '', authorization_details: [{ type: 'database_query', tables: [] }] } },
+    ],
+    ['a list for a scope', { access: { audience: DEPLOY, scope: ['deploy:critical'], authorization_details: [] } }],
+  ])('a deferred request with %s gets nothing more than was approved', async (_name, change) => {
+    const run = stage.newRun()
+    const { code, grantId } = await stage.deferred(run)
+    await stage.review(grantId, 'approve')
+    for (const key of (await redis.command('KEYS', '*d*')) as string[]) {
+      if (!/^\{..\}d.{22}$/.test(key)) continue
+      const row = await rowOf(key)
+      if (!row.startsWith('o') || !row.includes(shortId(grantId))) continue
+      const [head = '', body = ''] = row.split('\n')
+      await redis.command(
+        'SET',
+        key,
+        `${head}\n${JSON.stringify({ ...(JSON.parse(body) as object), ...change })}`,
+        'KEEPTTL',
+      )
+    }
+    const polled = await stage.poll(run, code)
+    if (polled.status === 200) {
+      const { claims } = credentialOf(polled)
+      expect(claims['scope']).toBe('deploy:production')
+      expect((claims.exp ?? 0) - (claims.iat ?? 0)).toBeLessThanOrEqual(300)
+    }
+  })
+})
