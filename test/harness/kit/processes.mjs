@@ -9,8 +9,8 @@ import { join } from 'node:path'
 
 /** @typedef {import('node:child_process').ChildProcess} ChildProcess */
 
-// An inlined call from JavaScript to WebAssembly can abort Node 20 and 22: the same flag as the launcher's.
-const V8_FLAGS = ['--no-turbo-inline-js-wasm-calls']
+// The same flags as the launcher's.
+const V8_FLAGS = ['--no-turbo-inline-js-wasm-calls', '--max-semi-space-size=64']
 
 /**
  * @param {readonly string[]} args for node
