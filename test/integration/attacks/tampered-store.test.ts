@@ -1,4 +1,5 @@
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals'
+import { decodeJwt } from 'jose'
 import { credentialKey } from '../../../src/storage/redis/keys.js'
 import type { CredentialId } from '../../../src/runtime/ids.js'
 import { shortId } from '../../../src/storage/redis/short-id.js'
@@ -18,6 +19,12 @@ import {
   type Run,
   type Stage,
 } from '../exchange/stage.js'
+import type { StoreCase } from '../exchange/stores.js'
+
+const onRedis = (redis: RedisServer): StoreCase => ({
+  name: 'Redis',
+  open: () => Promise.resolve({ store: { url: redis.url, durability: 'strict' }, close: () => redis.stop() }),
+})
 
 /** Whoever writes to Redis: every row can be edited, no MAC can be made (invariant 8). */
 describe('invariant 8: what is made up in the store gives no credential', () => {
@@ -25,10 +32,7 @@ describe('invariant 8: what is made up in the store gives no credential', () => 
   let stage: Stage
   beforeAll(async () => {
     redis = await startRedis()
-    stage = await openStage({
-      name: 'Redis',
-      open: () => Promise.resolve({ store: { url: redis.url, durability: 'strict' }, close: () => redis.stop() }),
-    })
+    stage = await openStage(onRedis(redis))
   })
   afterAll(() => stage.stop())
 
@@ -140,5 +144,39 @@ describe('invariant 8: what is made up in the store gives no credential', () => 
       expect(claims['scope']).toBe('deploy:production')
       expect((claims.exp ?? 0) - (claims.iat ?? 0)).toBeLessThanOrEqual(300)
     }
+  })
+})
+
+describe('contract §1, Tasks: an ended key refuses for ever', () => {
+  let redis: RedisServer
+  let stage: Stage
+  beforeAll(async () => {
+    redis = await startRedis()
+    stage = await openStage(onRedis(redis))
+  })
+  afterAll(() => stage.stop())
+
+  test('so an errand under a long window is not forgotten sooner because a short grant has one of the same name', async () => {
+    const days = 29
+    const { iss } = decodeJwt(await stage.agent('planner'))
+    await stage.window({
+      delegate: { issuer: iss, subject: 'planner', claims: { sub: 'planner' } },
+      task: { max_tasks: 2 },
+      duration_seconds: days * 86_400,
+    })
+    const errandRow = async (): Promise<string> => {
+      const keys = (await redis.command('KEYS', '{*}e*')) as string[]
+      expect(keys).toHaveLength(1)
+      return keys[0] ?? ''
+    }
+    const lasts = async (): Promise<number> => Number(await redis.command('PTTL', await errandRow()))
+    const exchange = async (scope: string) =>
+      stage.token(exchangeForm(await stage.agent('planner'), { scope, task: 'nightly' }))
+
+    expect((await exchange('deploy:production')).status).toBe(200)
+    const before = await lasts()
+    expect(before).toBeGreaterThan(days * 86_400_000)
+    expect((await exchange('deploy:staging')).status).toBe(200)
+    expect(await lasts()).toBeGreaterThan(before - 60_000)
   })
 })

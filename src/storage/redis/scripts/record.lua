@@ -112,7 +112,13 @@ if opens then
     redis.call('SET', grant, row:sub(1, from - 1) .. string.format('%d', tonumber(tasks) + 1) .. row:sub(to))
   end
   redis.call('SET', task, ARGV[8], 'PX', taskTtl)
-  redis.call('SET', errand, (rows[5] or '') .. short .. task:sub(6), 'PX', taskTtl)
+  -- An errand outlives all of its tasks, also those under grants that last longer than this one.
+  if rows[5] then
+    redis.call('SET', errand, rows[5] .. short .. task:sub(6), 'KEEPTTL')
+    redis.call('PEXPIRE', errand, taskTtl, 'GT')
+  else
+    redis.call('SET', errand, short .. task:sub(6), 'PX', taskTtl)
+  end
   due[#due + 1], due[#due + 2] = lease, 't' .. task:sub(6)
 elseif tonumber(lease) > tonumber(heldLease) then
   local from, to = held:match('^%a%d %d+ ()%d+()')
