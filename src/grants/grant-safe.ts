@@ -46,7 +46,6 @@ export function createGrantSafe(seal: GrantSeal, onTampered: (id: string) => voi
     },
     close(grant, version, index) {
       const document = sealGrant(grant, seal)
-      remember(document, grant)
       return {
         id: grant.terms.id,
         version,
