@@ -68,6 +68,7 @@ export type HttpRefusal =
   | { readonly reason: 'not_utf8' }
   | { readonly reason: 'malformed_json'; readonly detail: string }
   | { readonly reason: 'malformed_request'; readonly detail: string }
+  | { readonly reason: 'misplaced_token' }
   | {
       readonly reason: 'invalid_members'
       readonly errors: readonly { readonly at: string; readonly message: string }[]
@@ -103,6 +104,8 @@ function wireOf(refusal: HttpRefusal): WireRefusal {
       return { status: 400, title: 'the body cannot be read as JSON', detail: refusal.detail }
     case 'malformed_request':
       return { status: 400, title: 'the request is malformed', detail: refusal.detail }
+    case 'misplaced_token':
+      return { status: 400, title: 'a token stands where none belongs: send it as it is meant to be sent' }
     case 'invalid_members':
       return { status: 400, title: 'the request is not valid', members: { errors: refusal.errors } }
     case 'too_fast':

@@ -1,5 +1,6 @@
 import type { IncomingMessage } from 'node:http'
 import type { z } from 'zod'
+import { holdsToken } from '../oauth/misplaced-token.js'
 import type { HttpAnswer, RequestContext } from './answer.js'
 import { formTypeRefusal, jsonTypeRefusal, parseForm, parseJson } from './body.js'
 import { refusalAnswer, type ErrorStyle, type HttpRefusal } from './errors.js'
@@ -115,18 +116,22 @@ export function formRoute(
   }
 }
 
-/** A POST of JSON, validated by `body`; errors by RFC 9457. With `optional` an absent body counts as `{}`. */
+/**
+ * A POST of JSON, validated by `body`; errors by RFC 9457. With `optional` an absent body counts as `{}`. `carries` names
+ * the members that hold tokens; anywhere else a token is refused.
+ */
 export function jsonRoute<B>(
   route: Common & {
     readonly body: z.ZodType<B>
     readonly optional?: boolean
+    readonly carries?: readonly string[]
     readonly handle: (
       request: { readonly body: B; readonly params: Readonly<Record<string, string>> },
       context: RequestContext,
     ) => Promise<HttpAnswer>
   },
 ): Route {
-  const { optional = false } = route
+  const { optional = false, carries = [] } = route
   return {
     method: 'POST',
     ...placed(route),
@@ -139,6 +144,7 @@ export function jsonRoute<B>(
       if (wrongType) return refusalAnswer(wrongType, 'problem')
       const json = absent ? { ok: true as const, value: {} } : parseJson(body)
       if (!json.ok) return refusalAnswer(json.refusal, 'problem')
+      if (hasMisplacedToken(json.value, carries)) return refusalAnswer({ reason: 'misplaced_token' }, 'problem')
       const parsed = route.body.safeParse(json.value)
       if (!parsed.success) return refusalAnswer(invalid(parsed.error), 'problem')
       return route.handle({ body: parsed.data, params }, context)
@@ -177,13 +183,22 @@ export function getRoute<Q extends z.ZodObject>(
   }
 }
 
+function hasMisplacedToken(value: unknown, carries: readonly string[]): boolean {
+  if (typeof value === 'string') return holdsToken(value)
+  if (typeof value !== 'object' || value === null) return false
+  return Object.entries(value).some(
+    ([name, member]) => !carries.includes(name) && (holdsToken(name) || hasMisplacedToken(member, [])),
+  )
+}
+
 const MAX_ERRORS = 10
 
 const invalid = (error: z.ZodError): HttpRefusal => ({
   reason: 'invalid_members',
   errors: error.issues.slice(0, MAX_ERRORS).map(({ path, message }) => ({
     at: `/${path.map((step) => String(step).replaceAll('~', '~0').replaceAll('/', '~1')).join('/')}`,
-    message,
+    // It may quote a name that the caller made up.
+    message: holdsToken(message) ? 'is not known' : message,
   })),
 })
 

@@ -1,4 +1,5 @@
 import { readForm, type Form } from './form.js'
+import { holdsToken } from './misplaced-token.js'
 import { lengthOf, plainText } from './plain-text.js'
 import { parseScope } from './scope.js'
 import { CLIENT_ASSERTION_TYPE, GRANT_TYPE, MAX_TOKEN_BYTES, TOKEN_TYPE } from './urns.js'
@@ -77,6 +78,19 @@ const MAX_DETAILS = 16
 const MAX_SCOPE_LENGTH = 2048
 const DEFERRAL_CODE = /^dc_[A-Za-z0-9_-]{43}$/
 
+/** Parameters that carry no token. What they say may be recorded. */
+const PLAIN = [
+  'audience',
+  'resource',
+  'scope',
+  'authorization_details',
+  'actor',
+  'grant_id',
+  'task',
+  'purpose',
+  'client_id',
+]
+
 class Malformed extends Error {
   constructor(readonly fault: RequestFault) {
     super(fault.description)
@@ -89,8 +103,11 @@ const malformed = (description: string, error: OAuthErrorCode = 'invalid_request
 export function parseTokenRequest(parameters: URLSearchParams): Parsed<TokenRequest> {
   const read = readForm(parameters, REPEATABLE)
   if ('repeated' in read) return { fault: malformed(`parameter is repeated: ${nameOf(read.repeated)}`).fault }
+  const { form } = read
+  const misplaced = PLAIN.find((name) => form.all(name).some(holdsToken))
+  if (misplaced !== undefined) return { fault: malformed(`a token stands in ${misplaced}, where none belongs`).fault }
   try {
-    return { request: parseByGrantType(read.form) }
+    return { request: parseByGrantType(form) }
   } catch (error) {
     if (error instanceof Malformed) return { fault: error.fault }
     throw error

@@ -140,6 +140,7 @@ const completeRoute = (deps: TaskEndpointDeps): Route =>
     tag: 'tasks',
     security: ['assertion', 'person', 'credential'],
     body: holderBody,
+    carries: ['client_assertion'],
     optional: true,
     responses: { 200: { description: 'Completed', schema: taskSchema }, ...PROBLEMS },
     handle: async ({ params, body }, context) => {
