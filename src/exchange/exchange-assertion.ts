@@ -22,6 +22,9 @@ import { recordRefusal } from './record-refusal.js'
 import type { ExchangeRefusal } from './refusal.js'
 import { endedFirst } from './run-ended.js'
 
+/** How many grants one run may have in force before rules make no more: each of them is looked at in each exchange of the run. */
+export const MOST_ERRANDS = 200
+
 /** A workload presents its assertion, and gets a credential, a deferral code, or a refusal. */
 export async function exchangeAssertion(deps: ExchangeDeps, request: ExchangeRequest): Promise<Outcome> {
   const verified = await deps.verifyWorkload(request.subjectToken)
@@ -118,9 +121,10 @@ function decideOn(deps: ExchangeDeps, exchanging: Exchanging, found: Found): Dec
       if (named !== undefined) return no(refusalOfNamed(named, grants, facts))
       if (!isForRules(asked.guards)) return { kind: 'defer' }
       // A rule's grant serves one errand. When somebody ended it, or the errand itself, the rule does not begin anew.
-      return found.tasks.every((task) => isUnderWay(task, opened, facts.now))
-        ? { kind: 'issue', plan: planByRule(deps, exchanging, found, facts.now) }
-        : no({ reason: 'task_ended' })
+      if (!found.tasks.every((task) => isUnderWay(task, opened, facts.now))) return no({ reason: 'task_ended' })
+      if (found.grants.filter(({ index }) => 'run' in index).length >= MOST_ERRANDS)
+        return no({ reason: 'too_many_errands' })
+      return { kind: 'issue', plan: planByRule(deps, exchanging, found, facts.now) }
   }
 }
 

@@ -104,6 +104,8 @@ export function refusalToWire(refusal: ExchangeRefusal): OAuthError {
       return wire('slow_down', 'wait for 5 seconds longer between polls from now on')
     case 'too_many_pending':
       return tooMany('as many requests wait for people as may', 60)
+    case 'too_many_errands':
+      return tooMany('as many errands of this run are open as may: complete some', 60)
     case 'too_fast':
       return tooMany('too many requests', refusal.retryAfter)
   }

@@ -30,6 +30,7 @@ export type ExchangeRefusal =
   | { readonly reason: 'deferral_unbound' }
   | { readonly reason: 'cooling_down'; readonly until: EpochSeconds }
   | { readonly reason: 'too_many_pending' }
+  | { readonly reason: 'too_many_errands' }
   | { readonly reason: 'delegation_not_allowed' }
   | { readonly reason: 'over_children' }
   | { readonly reason: 'parent_ended' }

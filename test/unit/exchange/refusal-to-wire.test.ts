@@ -52,6 +52,7 @@ const TABLE: readonly (readonly [ExchangeRefusal, string, number])[] = [
   [{ reason: 'deferral_expired' }, 'expired_token', 400],
   [{ reason: 'poll_too_fast' }, 'slow_down', 400],
   [{ reason: 'too_many_pending' }, 'temporarily_unavailable', 429],
+  [{ reason: 'too_many_errands' }, 'temporarily_unavailable', 429],
   [{ reason: 'too_fast', retryAfter: 3 }, 'temporarily_unavailable', 429],
 ]
 
