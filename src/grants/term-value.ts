@@ -13,10 +13,13 @@ export function isTermValue(value: unknown): boolean {
       return true
     case 'object':
       if (value === null) return false
-      return Object.entries(value).every(([name, member]) => !LONE_SURROGATE.test(name) && isTermValue(member))
+      return Object.entries(value).every(([name, member]) => isTermName(name) && isTermValue(member))
     default:
       return false
   }
 }
+
+/** `__proto__` is dropped without a word by half of all readers. */
+const isTermName = (name: string): boolean => name !== '__proto__' && !LONE_SURROGATE.test(name)
 
 const LONE_SURROGATE = /\p{Cs}/u

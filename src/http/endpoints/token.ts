@@ -4,11 +4,13 @@ import type { Exchange } from '../../exchange/exchange.js'
 import type { Outcome } from '../../exchange/outcome.js'
 import { isOutage } from '../../exchange/refusal-to-wire.js'
 import { renderOutcome } from '../../exchange/render-outcome.js'
+import type { OAuthError } from '../../oauth/error.js'
 import { parseTokenRequest } from '../../oauth/token-request.js'
 import type { Log } from '../../runtime/log.js'
 import type { ExchangeOutcome, Metrics } from '../../runtime/metrics.js'
 import { monotonicMs } from '../../runtime/stopwatch.js'
 import type { HttpAnswer, RequestContext } from '../answer.js'
+import { parseJson } from '../body.js'
 import { oauthErrorAnswer, oauthErrorSchema } from '../errors.js'
 import { formRoute, type Route } from '../route.js'
 
@@ -50,6 +52,11 @@ async function answerToken(deps: TokenDeps, form: URLSearchParams, context: Requ
     deps.metrics.exchange('refused', parsed.fault.error, seconds())
     return oauthErrorAnswer(parsed.fault)
   }
+  const ambiguous = detailsFault(form.get('authorization_details'))
+  if (ambiguous !== undefined) {
+    deps.metrics.exchange('refused', ambiguous.error, seconds())
+    return oauthErrorAnswer(ambiguous)
+  }
   let outcome: Outcome
   try {
     outcome = await deps.exchange(parsed.request)
@@ -74,6 +81,17 @@ function headerNotRead(authorization: string): HttpAnswer {
 }
 
 const SCHEMES = ['Basic', 'Bearer', 'DPoP'] as const
+
+/** JSON inside of a form is read as strictly as a body of JSON is: what two parsers may read in two ways is refused. */
+function detailsFault(text: string | null): OAuthError | undefined {
+  const json = text === null || text === '' ? undefined : parseJson(Buffer.from(text))
+  if (json?.ok !== false) return undefined
+  return {
+    error: 'invalid_authorization_details',
+    description:
+      'authorization_details cannot be read: a member is repeated, has a name that is not allowed, or is nested too deeply',
+  }
+}
 
 /** What was sent is confirmed; what never left is voided (invariant 9). */
 function deliveryOf({ delivery }: TokenDeps, outcome: Outcome): Pick<HttpAnswer, 'onSent'> {

@@ -80,7 +80,7 @@ describe.each(POSTS)('$name refuses, and nothing changes, when its body', ({ pat
       () => within('"__proto__":{"decision":"approve"}'),
       undefined,
       400,
-      'invalid_members',
+      'malformed_json',
     ],
     [
       'has constructor for a member',
