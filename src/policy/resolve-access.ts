@@ -23,6 +23,9 @@ export type AccessRefusal =
   | { readonly reason: 'details_invalid'; readonly detail: string }
   | { readonly reason: 'tiers_incompatible' }
 
+/** All of them together, so that with the longest scope and names they fit a token (16 KiB in base64url, `issuance/`). */
+const MAX_DETAILS_BYTES = 6144
+
 /** Exactly one target, known; every scope and detail known and valid. Targets that are URLs are compared normalized (contract §1). */
 export function resolveAccess(
   catalogue: Catalogue,
@@ -53,6 +56,8 @@ export function resolveAccess(
     if (wrong !== undefined) return refuse({ reason: 'details_invalid', detail: wrong })
     guards.push(guard)
   }
+  if (details.length > 0 && Buffer.byteLength(JSON.stringify(details)) > MAX_DETAILS_BYTES)
+    return refuse({ reason: 'details_invalid', detail: 'more than a token has room for' })
   const tier = joinTiers([...new Set(guards.map((guard) => guard.tier))])
   if (tier === undefined) return refuse({ reason: 'tiers_incompatible' })
   const access = { audience: resource.audience, scope: scope.join(' '), authorization_details: details }

@@ -93,6 +93,13 @@ describe('contract §1, scope and authorization_details: at least one, all of th
     expect(refusal([DEPLOY], [], [{ type: 'query', x: value } as { type: string }])).toBe('details_invalid')
   })
 
+  test('details that no token has room for are refused before anybody is asked', () => {
+    const detail = (length: number) => ({ type: 'query', x: 'ü'.repeat(length) })
+    expect(refusal([DEPLOY], [], [detail(3000)])).toBeUndefined()
+    expect(refusal([DEPLOY], [], [detail(4000)])).toBe('details_invalid')
+    expect(refusal([DEPLOY], [], [detail(2000), detail(2000)])).toBe('details_invalid')
+  })
+
   test('a detail of all that terms may hold is known', () => {
     const detail = { type: 'query', x: [1, -1, 0, 'ü🚀', true, { y: [] }, 2 ** 53 - 1] }
     expect(refusal([DEPLOY], [], [detail])).toBeUndefined()
