@@ -28,6 +28,7 @@ const STREAM: Readonly<Record<EventType, EvidenceStream>> = {
   'credential.voided': 'revocation',
   'credential.revoked': 'revocation',
   'ticket.issued': 'issuance',
+  'ticket.revoked': 'revocation',
   'exchange.refused': 'issuance',
   'deferral.cancelled': 'approval',
   'key.rotated': 'issuance',

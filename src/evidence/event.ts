@@ -24,6 +24,7 @@ export type EventType =
   | 'credential.voided'
   | 'credential.revoked'
   | 'ticket.issued'
+  | 'ticket.revoked'
   | 'exchange.refused'
   | 'deferral.cancelled'
   | 'key.rotated'

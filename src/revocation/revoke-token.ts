@@ -7,7 +7,8 @@ import { storedAsOf } from '../grants/lifecycle.js'
 import { reviseGrant } from '../grants/revise-grant.js'
 import { holderOf } from '../grants/whereabouts.js'
 import type { DeferralStore } from '../grants/deferral-store.js'
-import type { Tokens } from '../issuance/jwt.js'
+import type { TicketClaims, Tokens } from '../issuance/jwt.js'
+import type { EpochSeconds } from '../runtime/clock.js'
 import { sha256Base64url } from '../runtime/digest.js'
 import { shardOf } from '../runtime/ids.js'
 import { ok, refuse, type Result } from '../runtime/result.js'
@@ -46,12 +47,23 @@ export async function revokeToken(deps: RevokeDeps, request: RevokeRequest): Pro
     case 'errand-ticket+jwt': {
       const verified = await deps.tokens.verifyOwnToken(request.token, 'errand-ticket+jwt', now)
       if (!verified.ok) return ok('done')
-      await deps.stores.issuance.claim(shardOf(verified.value.jti), ticketClaim(verified.value), now)
+      await revokeTicket(deps, verified.value, now)
       return ok('done')
     }
     case undefined:
       return ok('done')
   }
+}
+
+/** Used up like one that was redeemed; whoever is first says what became of it. */
+async function revokeTicket(deps: RevokeDeps, ticket: TicketClaims, now: EpochSeconds): Promise<void> {
+  const { jti, grant_id, task_id, parent_id, act, target } = ticket
+  const shard = shardOf(jti)
+  if ((await deps.stores.issuance.claim(shard, ticketClaim(ticket), now)) === 'taken') return
+  const subject = { grantId: grant_id, taskId: task_id, parentId: parent_id, workload: act.sub, audience: target }
+  await deps.stores.evidence.append([
+    deps.describe(shard, 'ticket.revoked', now, subject, { ticket: jti, by: 'holder' }),
+  ])
 }
 
 /** Deferred Token Response, "Cancellation": authenticated as a poll is. With its last code, a request that nobody waits for is withdrawn. */

@@ -467,6 +467,17 @@ describe.each(STORES)('contract §1, Handing on, on $name', (store) => {
     expect((await redeem('one', String(answer.body['access_token']))).status).toBe(200)
   })
 
+  test('a ticket that is revoked is used up, once, and the evidence says so', async () => {
+    const { run, credential } = await parent()
+    const ticket = await ticketOf(run, credential.token)
+    for (let times = 0; times < 2; times += 1) expect((await stage.revoke({ token: ticket })).status).toBe(200)
+    expect(errorOf(await redeem('one', ticket))).toBe('invalid_request')
+    const events = await stage.events(`grant_id=${credential.grantId}`)
+    expect(events.filter(({ type }) => type === 'ticket.revoked')).toMatchObject([
+      { stream: 'revocation', parent_id: credential.claims.jti, task_id: credential.taskId, data: { by: 'holder' } },
+    ])
+  })
+
   test('the evidence of a child names its parent', async () => {
     const { run, credential } = await parent()
     const child = await handOn(run, credential.token, 'one')
