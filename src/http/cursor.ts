@@ -20,7 +20,8 @@ export function createCursors({ mac, verifyMac }: CursorDeps): Cursors {
     open(list, cursor) {
       const [encoded = '', tag = '', ...rest] = cursor.split('.')
       const place = Buffer.from(encoded, 'base64url').toString('utf8')
-      return rest.length === 0 && verifyMac(textOf(list, place), tag) ? place : undefined
+      const canonical = rest.length === 0 && Buffer.from(place).toString('base64url') === encoded
+      return canonical && verifyMac(textOf(list, place), tag) ? place : undefined
     },
   }
 }
