@@ -1,6 +1,6 @@
 // Who may import whom. Each rule says what to do instead.
 
-const CORE = 'oauth|workloads|people|grants|policy|issuance|exchange|revocation|evidence|signals'
+const CORE = 'oauth|x509|workloads|people|grants|policy|issuance|exchange|revocation|evidence|signals'
 const EDGES = ['http', 'console', 'mcp', 'cli', 'sdk']
 const OURS = '^src/'
 
@@ -15,6 +15,7 @@ const homes = [
     'pass plain values; http and console know requests',
   ],
   ['ipaddr\\.js', ['http/'], 'addresses are decided in http'],
+  ['node-forge', ['x509/'], 'read and write DER by x509/der.ts; every signature is node:crypto'],
   ['pino|prom-client', ['runtime/'], 'take the logger or the metrics of runtime as a dependency'],
   [
     'zod',
@@ -94,6 +95,14 @@ export default {
       severity: 'error',
       from: { path: '^src/oauth/' },
       to: { path: OURS, pathNot: '^src/oauth/' },
+    },
+    {
+      name: 'x509-stands-alone',
+      comment:
+        'x509 holds the words of RFC 5280 and knows neither workloads nor grants. Instead: let the importer translate.',
+      severity: 'error',
+      from: { path: '^src/x509/' },
+      to: { path: OURS, pathNot: '^src/(x509|runtime)/' },
     },
     {
       name: 'runtime-stands-alone',

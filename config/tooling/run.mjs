@@ -12,6 +12,7 @@ import { SetupError, setUp } from './setup.mjs'
  * @property {string} about
  * @property {boolean} [build] needs dist
  * @property {boolean} [redis] needs redis-server
+ * @property {boolean} [programs] needs all that the tests start
  * @property {readonly string[]} [program] arguments for node; those of the caller follow
  * @property {(args: readonly string[]) => Promise<number>} [run] in place of a program
  */
@@ -23,7 +24,7 @@ const commands = {
   build: { about: 'compile src into dist', build: true, run: () => Promise.resolve(0) },
   test: { about: 'everything: static checks, then all tests', run: testAll },
   'test:unit': { about: 'the tests that need no service, or the files given', run: testUnit },
-  'test:file': { about: 'any tests by path, with what they may need', build: true, redis: true, run: testFiles },
+  'test:file': { about: 'any tests by path, with what they may need', build: true, programs: true, run: testFiles },
   check: { about: 'the build and the static checks', run: check },
   lint: { about: 'the linter alone; --fix repairs', run: lint },
   format: { about: 'format everything', run: format },
@@ -38,7 +39,7 @@ const commands = {
   mutations: {
     about: 'do the tests notice a broken source?',
     build: true,
-    redis: true,
+    programs: true,
     program: ['test/mutations/run.mjs'],
   },
   docs: { about: 'write the generated documents; --check compares', build: true, program: ['config/tooling/docs.mjs'] },
@@ -61,8 +62,7 @@ async function testAll(args) {
   const tallies = []
   try {
     await setUp({ needsBuild: false })
-    const { ensureRedis } = await import('./services.mjs')
-    await ensureRedis()
+    await (await import('./services.mjs')).ensurePrograms()
     tallies.push(await built())
     tallies.push(await (await import('./checks.mjs')).runChecks(print))
     tallies.push(await (await import('./jest-run.mjs')).runJest([]))
@@ -121,10 +121,11 @@ async function format(args) {
  * @param {Command} command
  * @param {readonly string[]} args
  */
-async function execute({ build = false, redis = false, program, run }, args) {
+async function execute({ build = false, redis = false, programs = false, program, run }, args) {
   // `test` counts its own set-up among its results.
   if (run !== testAll) await setUp({ needsBuild: build })
   if (redis) await (await import('./services.mjs')).ensureRedis()
+  if (programs) await (await import('./services.mjs')).ensurePrograms()
   if (run) return run(args)
   const [file = '', ...rest] = program ?? []
   if (!existsSync(at(file))) throw new SetupError(`${file} is not there`)

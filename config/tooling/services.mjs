@@ -1,6 +1,6 @@
 // @ts-check
-// The one service that the tests need is a Redis server of their own, which they start and stop themselves: it only has
-// to be installed.
+// The tests start and stop servers and tools of others themselves: Redis as the store, nginx as a resource server, openssl,
+// certtool and curl as second opinions. They only have to be installed.
 import { accessSync, constants, existsSync, rmSync, writeFileSync } from 'node:fs'
 import { delimiter, join } from 'node:path'
 import { exitCodeOf, run } from './launch.mjs'
@@ -26,22 +26,40 @@ function isThere(program, path) {
   })
 }
 
+/** Program to its package in Debian. */
+const REDIS = new Map([['redis-server', 'redis-server']])
+const PROGRAMS = new Map([
+  ...REDIS,
+  ['nginx', 'nginx-light'],
+  ['certtool', 'gnutls-bin'],
+  ['openssl', 'openssl'],
+  ['curl', 'curl'],
+])
+
+/** What the store alone needs. */
+export const ensureRedis = () => ensure(REDIS)
+/** All that the tests need. */
+export const ensurePrograms = () => ensure(PROGRAMS)
+
 /**
- * Installs redis-server where it is missing and we may: as root, on a Debian system.
+ * Installs what is missing where we may: as root, on a Debian system.
+ * @param {ReadonlyMap<string, string>} programs
  * @returns {Promise<void>}
  */
-export async function ensureRedis() {
-  const here = () => isThere('redis-server', process.env['PATH'])
-  if (here()) return
-  const missing = 'redis-server is not installed: install it (Debian: apt-get install redis-server) and try again'
-  if (process.getuid?.() !== 0 || !isThere('apt-get', process.env['PATH'])) throw new SetupError(missing)
-  process.stderr.write('errand: installing redis-server\n')
-  const install = ['install', '--yes', '--no-install-recommends', 'redis-server']
+async function ensure(programs) {
+  const missing = () => [...programs].filter(([program]) => !isThere(program, process.env['PATH']))
+  if (missing().length === 0) return
+  const packages = missing().map(([, name]) => name)
+  const names = packages.join(' ')
+  const fault = `${names} ${packages.length > 1 ? 'are' : 'is'} not installed: install (Debian: apt-get install ${names}) and try again`
+  if (process.getuid?.() !== 0 || !isThere('apt-get', process.env['PATH'])) throw new SetupError(fault)
+  process.stderr.write(`errand: installing ${names}\n`)
+  const install = ['install', '--yes', '--no-install-recommends', ...packages]
   await withoutServices(async () => {
     if (await apt(install)) return
     if (await apt(['update'])) await apt(install)
   })
-  if (!here()) throw new SetupError(missing)
+  if (missing().length > 0) throw new SetupError(fault)
 }
 
 /** @param {readonly string[]} args */
