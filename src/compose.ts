@@ -126,6 +126,7 @@ async function openStores({ store }: Settings, clock: Clock, log: Log, metrics: 
     deadlines: measured(opened.deadlines, observe('deadlines')),
     evidence: measured(opened.evidence, observe('evidence')),
     keys: opened.keys,
+    authorities: opened.authorities,
     ready: () => opened.ready(),
     close: () => opened.close(),
   }

@@ -14,7 +14,10 @@ export interface Stores {
   readonly tasks: TaskStore
   readonly deadlines: DeadlineStore
   readonly evidence: EvidenceStore
+  /** The key ring. */
   readonly keys: KeyStore
+  /** The certificate authorities. */
+  readonly authorities: KeyStore
   /** Answers when the store can be written to; `clockSkewSeconds` where the store has a clock of its own. */
   ready(): Promise<{ readonly clockSkewSeconds: number }>
   close(): Promise<void>

@@ -28,7 +28,8 @@ import {
   type RingKey,
   type RotationRefusal,
 } from './ring.js'
-import { seal, unseal } from './seal.js'
+import { createPolling } from './polling.js'
+import { createSealedDocument, type Decide } from './sealed-document.js'
 import {
   generatePrivateJwk,
   signingKeyOf,
@@ -84,23 +85,13 @@ export interface KeyRingDeps {
 
 /** Brokers notice a change within 5 seconds: two polls, and one of them may fail. */
 const POLL_MS = 2000
-/** Optimistic steps that lose their race this often mean that something is broken. */
-const ATTEMPTS = 10
-const PURPOSE = 'key ring'
 
 /** A version of the ring, ready for use. */
 interface Held {
-  readonly version: number
   readonly ring: Ring
   readonly byKid: ReadonlyMap<string, { readonly entry: RingKey; readonly key: SigningKey }>
   readonly byHeader: ReadonlyMap<string, { readonly kid: string; readonly typ: TokenTyp }>
 }
-
-/** One change of the ring: from what is stored to what shall be, with its evidence; `undefined` when there is nothing to do. */
-type Change = (
-  ring: Ring,
-  now: EpochSeconds,
-) => Promise<{ readonly ring: Ring; readonly events: readonly EncodedEvent[] } | undefined>
 
 /**
  * Loads the ring, making what is missing: of many brokers that start at once, one makes it and the others take it.
@@ -110,59 +101,46 @@ export async function openKeyRing(deps: KeyRingDeps): Promise<KeyRing> {
   const { store, masterKey, clock, ids, log } = deps
   // Tickets are ES256, whatever the resources ask for.
   const algs = [...new Set<SigningAlg>(['ES256', ...deps.algs])]
-  const key = masterKey.derive('key-ring')
-  const context = (version: number) => ({ purpose: PURPOSE, version, keyId: masterKey.id })
-  let held: Held = { version: 0, ring: EMPTY_RING, byKid: new Map(), byHeader: new Map() }
-  let timer: NodeJS.Timeout | undefined
-  let refreshing: Promise<void> | undefined
-  let complaint: string | undefined
+  let held: Held = { ring: EMPTY_RING, byKid: new Map(), byHeader: new Map() }
+  const { adopt, change } = createSealedDocument<Ring>({
+    store,
+    key: masterKey.derive('key-ring'),
+    keyId: masterKey.id,
+    purpose: 'key ring',
+    empty: EMPTY_RING,
+    encode: encodeRing,
+    parse: parseRing,
+    onHeld(version, ring, cause) {
+      held = hold(ring, held)
+      if (cause === 'adopted') log.info('key_ring_adopted', { version, count: ring.keys.length })
+    },
+  })
 
-  async function adopt(): Promise<void> {
-    const stored = await store.load()
-    if (!stored || stored.version === held.version) return
-    // An older row that verifies was put back. What is held is newer and signs live tokens: keep it, and say so.
-    if (stored.version < held.version)
-      throw new Fault('record_tampered', 'the stored key ring is older than the one in use')
-    const ring = parseRing(unseal(key, context(stored.version), stored.sealed))
-    if (!ring) throw new Fault('record_tampered', `the key ring, version ${stored.version}, has an unknown shape`)
-    held = hold(stored.version, ring, held)
-    log.info('key_ring_adopted', { version: stored.version, count: ring.keys.length })
-  }
-
-  async function change(decide: Change): Promise<void> {
-    for (let attempt = 0; attempt < ATTEMPTS; attempt += 1) {
-      await adopt()
-      const { version, ring } = held
-      const changed = await decide(ring, clock.now())
-      if (!changed) return
-      const sealed = seal(key, context(version + 1), encodeRing(changed.ring))
-      if ((await store.save(version, sealed, changed.events)) === 'saved') {
-        held = hold(version + 1, changed.ring, held)
-        return
-      }
-    }
-    throw new Fault('contended', 'the key ring is being changed by others all the time')
-  }
-
-  const completeRing: Change = async (ring, now) => {
+  const completeRing: Decide<Ring> = async (ring) => {
     const missing = missingKeys(ring, algs)
     if (missing.length === 0) return undefined
+    const now = clock.now()
     const after = complete(ring, algs, await newKeys(missing), now)
-    return { ring: after, events: [eventOf(ring, after, 'keys_made', undefined, now)] }
+    return { document: after, events: [eventOf(ring, after, 'keys_made', undefined, now)] }
+  }
+
+  const pruneRing: Decide<Ring> = (ring) => {
+    const after = pruned(ring, clock.now())
+    return after === ring ? undefined : { document: after, events: [] }
   }
 
   async function rotate(by: string | undefined, { atOnce = false } = {}): Promise<Result<Rotation, RotationRefusal>> {
     const fresh = await newKeys(algs)
     let result: Result<Rotation, RotationRefusal> | undefined
-    await change((ring, now) => {
+    await change((ring) => {
+      const now = clock.now()
       // Another broker may have rotated while we made keys: the schedule asks once, not once for each broker.
-      if (by === undefined && !isRotationDue(ring, algs, deps.rotateEvery ?? Infinity, now))
-        return Promise.resolve(undefined)
+      if (by === undefined && !isRotationDue(ring, algs, deps.rotateEvery ?? Infinity, now)) return undefined
       const after = rotated(ring, algs, [...fresh], now, { atOnce })
       result = after.ok ? { ok: true, value: rotationOf(ring, after.value) } : refuse(after.refusal)
-      if (!after.ok) return Promise.resolve(undefined)
+      if (!after.ok) return undefined
       const cause = by === undefined ? 'schedule' : 'command'
-      return Promise.resolve({ ring: after.value, events: [eventOf(ring, after.value, cause, by, now)] })
+      return { document: after.value, events: [eventOf(ring, after.value, cause, by, now)] }
     })
     return result ?? { ok: true, value: { activated: [], retired: [], published: [] } }
   }
@@ -188,28 +166,15 @@ export async function openKeyRing(deps: KeyRingDeps): Promise<KeyRing> {
     })
   }
 
-  async function refreshOnce(): Promise<void> {
-    try {
-      await adopt()
-      const now = clock.now()
-      if (deps.rotateEvery !== undefined && isRotationDue(held.ring, algs, deps.rotateEvery, now))
-        await rotate(undefined)
-      if (pruned(held.ring, now) !== held.ring) await change(pruneRing)
-      complaint = undefined
-    } catch (error) {
-      // Once for each cause, not every two seconds.
-      const cause = error instanceof Fault ? error.message : 'unknown'
-      if (cause !== complaint) log.warn('key_ring_not_refreshed', { error, version: held.version })
-      complaint = cause
-    }
+  async function look(): Promise<void> {
+    await adopt()
+    const now = clock.now()
+    if (deps.rotateEvery !== undefined && isRotationDue(held.ring, algs, deps.rotateEvery, now)) await rotate(undefined)
+    if (pruned(held.ring, now) !== held.ring) await change(pruneRing)
   }
-
-  function refresh(): Promise<void> {
-    refreshing ??= refreshOnce().finally(() => {
-      refreshing = undefined
-    })
-    return refreshing
-  }
+  const polling = createPolling(POLL_MS, look, (error) => {
+    log.warn('key_ring_not_refreshed', { error })
+  })
 
   const believed = (kid: string): { entry: RingKey; key: SigningKey } | undefined => {
     const found = held.byKid.get(kid)
@@ -238,24 +203,14 @@ export async function openKeyRing(deps: KeyRingDeps): Promise<KeyRing> {
     },
     list: () => held.ring.keys.map(listed),
     rotate,
-    refresh,
-    start() {
-      timer ??= setInterval(() => void refresh(), POLL_MS).unref()
-    },
-    stop() {
-      clearInterval(timer)
-      timer = undefined
-    },
+    refresh: polling.now,
+    start: polling.start,
+    stop: polling.stop,
   }
 }
 
-const pruneRing: Change = (ring, now) => {
-  const after = pruned(ring, now)
-  return Promise.resolve(after === ring ? undefined : { ring: after, events: [] })
-}
-
 /** KeyObjects are made once for each key, and taken over from the version before. */
-function hold(version: number, ring: Ring, before: Held): Held {
+function hold(ring: Ring, before: Held): Held {
   const byKid = new Map<string, { entry: RingKey; key: SigningKey }>()
   const byHeader = new Map<string, { kid: string; typ: TokenTyp }>()
   for (const entry of ring.keys) {
@@ -266,7 +221,7 @@ function hold(version: number, ring: Ring, before: Held): Held {
     byKid.set(entry.kid, { entry, key })
     for (const typ of TOKEN_TYPS) byHeader.set(key.headers[typ], { kid: entry.kid, typ })
   }
-  return { version, ring, byKid, byHeader }
+  return { ring, byKid, byHeader }
 }
 
 const newKeys = (algs: readonly SigningAlg[]): Promise<readonly NewKey[]> =>

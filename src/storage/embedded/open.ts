@@ -41,7 +41,8 @@ export async function openEmbeddedStores({
     tasks: new EmbeddedTaskStore(database, tables),
     deadlines: new EmbeddedDeadlineStore(database, tables),
     evidence: new EmbeddedEvidenceStore(database, tables),
-    keys: new EmbeddedKeyStore(database, tables),
+    keys: new EmbeddedKeyStore(database, tables, 'ring'),
+    authorities: new EmbeddedKeyStore(database, tables, 'authorities'),
     ready: () =>
       database.step(() => {
         // Only a write shows that it can be written to.

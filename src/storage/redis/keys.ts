@@ -68,9 +68,10 @@ export function groupKey(group: string): string {
   return `${tag(shardOfDigest(digest))}w${shortDigest(digest)}`
 }
 
-/** The key ring and its evidence are in shard 0. */
+/** The key ring, the authorities and their evidence are in shard 0. */
 export const KEY_RING_SHARD: Shard = 0
 export const keyRingKey = `${tag(KEY_RING_SHARD)}K`
+export const authoritiesKey = `${tag(KEY_RING_SHARD)}A`
 
 const BASE64URL = 'ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_'
 

@@ -11,8 +11,8 @@ import { redisEvidenceStore } from './evidence.js'
 import { faultOf } from './faults.js'
 import { redisGrantStore } from './grants.js'
 import { redisIssuanceStore } from './issuance.js'
-import { redisKeyStore } from './key-ring.js'
-import { probeKey } from './keys.js'
+import { redisKeyStore } from './key-store.js'
+import { authoritiesKey, keyRingKey, probeKey } from './keys.js'
 import { numberOf } from './replies.js'
 import { loadScript } from './script.js'
 import { redisTaskStore } from './tasks.js'
@@ -76,7 +76,8 @@ export async function openRedisStores(options: RedisStoresOptions): Promise<Stor
     tasks: redisTaskStore(commands, clock),
     deadlines: redisDeadlineStore(commands),
     evidence: redisEvidenceStore(commands),
-    keys: redisKeyStore(commands),
+    keys: redisKeyStore(commands, keyRingKey),
+    authorities: redisKeyStore(commands, authoritiesKey),
     ready: () => probe(commands, clock),
     close: () => {
       watch.stop()

@@ -1,6 +1,6 @@
---[[ save-key-ring: replace the key ring, only at the version that the change was decided on.
-     KEYS  1 key ring  2 evidence  3 counters
-     ARGV  1 version it is at, 0 for none  2 the sealed ring  3 number of events  4 the events
+--[[ save-key-ring: replace the key ring or the authorities, only at the version that the change was decided on.
+     KEYS  1 which of them  2 evidence  3 counters
+     ARGV  1 version it is at, 0 for none  2 the sealed document  3 number of events  4 the events
      Returns  saved | conflict ]]
 --@include append-events
 if (redis.call('HGET', KEYS[1], 'v') or '0') ~= ARGV[1] then return 'conflict' end
