@@ -13,8 +13,19 @@ export const systemClock: Clock = {
   nowMs: () => Date.now(),
 }
 
+/** The last few times that were asked for: one exchange writes the same two or three again and again. */
+const formatted = new Map<EpochSeconds, string>()
+const MAX_FORMATTED = 64
+
 /** RFC 3339 in UTC, whole seconds, `Z`. */
-export const formatTime = (at: EpochSeconds): string => new Date(at * 1000).toISOString().slice(0, 19) + 'Z'
+export function formatTime(at: EpochSeconds): string {
+  const known = formatted.get(at)
+  if (known !== undefined) return known
+  const text = new Date(at * 1000).toISOString().slice(0, 19) + 'Z'
+  if (formatted.size >= MAX_FORMATTED) formatted.clear()
+  formatted.set(at, text)
+  return text
+}
 
 /** The inverse of `formatTime`; `undefined` for any other notation, and for a day that does not exist. */
 export function parseTime(text: string): EpochSeconds | undefined {
