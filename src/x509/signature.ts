@@ -1,0 +1,75 @@
+import { createPublicKey, hash, sign, type KeyObject } from 'node:crypto'
+import { bitStringOf, encode, nothing, oid, readDer, sequence, type DerValue } from './der.js'
+import { OIDS } from './oids.js'
+
+/** How a key signs what X.509 signs. */
+export interface SignatureAlgorithm {
+  /** For `node:crypto`; Ed25519 digests by itself. */
+  readonly digest: 'sha256' | 'sha384' | null
+  /** AlgorithmIdentifier, DER: the same inside and outside of what is signed (RFC 5280 §4.1.1.2). */
+  readonly identifier: Buffer
+}
+
+const algorithm = (digest: SignatureAlgorithm['digest'], name: string, ...parameters: DerValue[]) => ({
+  digest,
+  identifier: encode(sequence(oid(name), ...parameters)),
+})
+
+/** Parameters are NULL for RSA and absent for all others (RFC 4055 §5, RFC 5758 §3.2, RFC 8410 §3). */
+const ALGORITHMS = {
+  p256: algorithm('sha256', OIDS.ecdsaWithSha256),
+  p384: algorithm('sha384', OIDS.ecdsaWithSha384),
+  ed25519: algorithm(null, OIDS.ed25519),
+  rsa: algorithm('sha256', OIDS.sha256WithRsaEncryption, nothing()),
+} as const satisfies Record<string, SignatureAlgorithm>
+
+const MIN_RSA_BITS = 2048
+const MAX_RSA_BITS = 4096
+
+/** `undefined` for a key that no authority of ours may have: EC P-256 and P-384, Ed25519, RSA of 2048 to 4096 bits may. */
+export function signatureAlgorithmOf(key: KeyObject): SignatureAlgorithm | undefined {
+  const { namedCurve, modulusLength = 0 } = key.asymmetricKeyDetails ?? {}
+  switch (key.asymmetricKeyType) {
+    case 'ec':
+      if (namedCurve === 'prime256v1') return ALGORITHMS.p256
+      return namedCurve === 'secp384r1' ? ALGORITHMS.p384 : undefined
+    case 'ed25519':
+      return ALGORITHMS.ed25519
+    case 'rsa':
+      return modulusLength >= MIN_RSA_BITS && modulusLength <= MAX_RSA_BITS ? ALGORITHMS.rsa : undefined
+    default:
+      return undefined
+  }
+}
+
+/** @throws RangeError for a key that `signatureAlgorithmOf` does not know */
+export function requireAlgorithm(key: KeyObject): SignatureAlgorithm {
+  const known = signatureAlgorithmOf(key)
+  if (known === undefined) throw new RangeError('the key is of a kind that does not sign certificates')
+  return known
+}
+
+/** In this thread: for what is small. */
+export const signBytes = (key: KeyObject, bytes: Uint8Array): Buffer => sign(requireAlgorithm(key).digest, bytes, key)
+
+/** In the thread pool: for what is large. */
+export const signInPool = (key: KeyObject, bytes: Uint8Array): Promise<Buffer> =>
+  new Promise((resolve, reject) => {
+    sign(requireAlgorithm(key).digest, bytes, key, (error, signature) => {
+      if (error) reject(error)
+      else resolve(signature)
+    })
+  })
+
+/** The bits of the key inside a SubjectPublicKeyInfo: what key identifiers are digests of (RFC 5280 §4.2.1.2, RFC 6960 §4.1.1). */
+export function keyBitsOf(spki: Uint8Array): Buffer {
+  const bits = bitStringOf(readDer(spki)?.children[1])
+  if (bits === undefined) throw new RangeError('not a SubjectPublicKeyInfo')
+  return bits.bytes
+}
+
+/** SHA-256 of the key's bits, cut to 160 (RFC 7093 §2, method 1): names a key, and decides nothing. */
+export const keyIdentifierOf = (spki: Uint8Array): Buffer => hash('sha256', keyBitsOf(spki), 'buffer').subarray(0, 20)
+
+export const spkiOf = (key: KeyObject): Buffer =>
+  (key.type === 'private' ? createPublicKey(key) : key).export({ format: 'der', type: 'spki' })
