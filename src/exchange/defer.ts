@@ -17,6 +17,8 @@ import type { Deferred, Outcome } from './outcome.js'
 import type { ExchangeRefusal } from './refusal.js'
 
 const ATTEMPTS = 4
+/** How many may wait for one pending grant: each code is a record that a poll looks up. */
+const MOST_CODES = 100
 
 /** Nothing covers the request: people are asked, if the client is willing to wait and can prove later that it is the one who asked. */
 export async function defer(deps: ExchangeDeps, exchanging: Exchanging): Promise<Outcome | ExchangeRefusal> {
@@ -99,9 +101,18 @@ async function join(
     deferralOf(deps, exchanging, id, decideBy(grant), code),
     claimsOn(exchanging.proved, id, exchanging.task, []),
     [eventOf(deps, exchanging, 'grant.joined', id, {})],
+    MOST_CODES,
   )
-  if (joined === 'closed') return 'again'
-  return joined === 'claim_taken' ? { reason: 'assertion_used' } : deferred(deps, grant, code)
+  switch (joined) {
+    case 'joined':
+      return deferred(deps, grant, code)
+    case 'closed':
+      return 'again'
+    case 'claim_taken':
+      return { reason: 'assertion_used' }
+    case 'full':
+      return { reason: 'too_many_pending' }
+  }
 }
 
 function deferralOf(

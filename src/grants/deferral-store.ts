@@ -11,12 +11,16 @@ export type Polled =
   | { readonly kind: 'open'; readonly deferral: DeferralRecord; readonly grant: GrantRecord }
 
 export interface DeferralStore {
-  /** Adds a code to a pending grant, and takes the claims, all or nothing. `closed`: the grant is pending no more. */
+  /**
+   * Adds a code to a pending grant, and takes the claims, all or nothing. `closed`: the grant is pending no more. `full`: it
+   * has as many open codes as it may.
+   */
   join(
     deferral: DeferralRecord,
     claims: readonly Claim[],
     events: readonly EncodedEvent[],
-  ): Promise<'joined' | 'closed' | 'claim_taken'>
+    mostCodes: number,
+  ): Promise<'joined' | 'closed' | 'claim_taken' | 'full'>
   /** Looks a code up for its holder and notes the time of the poll: one that comes before `interval` has passed is `too_fast`, and lengthens the interval by 5 s (RFC 8628 §3.5). Anyone else's look changes nothing. */
   poll(shard: Shard, hash: string, holder: string, nowMs: number): Promise<Polled>
   /** The code will never be redeemed. `others` says how many open codes its grant still has. */

@@ -50,7 +50,7 @@ const VERBS = {
   'grants.forget': [3, ['forgotten', 'kept']],
   'grants.reservePending': [6, ['reserved', 'full']],
   'grants.releasePending': [1, ['done']],
-  'deferrals.join': [5, ['joined', 'closed', 'claim_taken']],
+  'deferrals.join': [6, ['joined', 'closed', 'claim_taken', 'full']],
   'deferrals.poll': [12, ['unknown', 'too_fast', 'redeemed', 'cancelled', 'open']],
   'deferrals.cancel': [3, ['unknown', 'cancelled']],
   'issuance.record': [
@@ -488,7 +488,7 @@ export class World {
     const claims = this.#someClaims()
     const events = [this.#shop.event('grant.joined')]
     return {
-      play: async ({ stores }) => word(await stores.deferrals.join(deferral, claims, events)),
+      play: async ({ stores }) => word(await stores.deferrals.join(deferral, claims, events, 2)),
       settle: ({ kind }) => {
         if (kind === 'joined') this.#codes.push(deferral)
       },

@@ -22,12 +22,14 @@ export class EmbeddedDeferralStore implements DeferralStore {
     deferral: DeferralRecord,
     claims: readonly Claim[],
     events: readonly EncodedEvent[],
-  ): Promise<'joined' | 'closed' | 'claim_taken'> {
+    mostCodes: number,
+  ): Promise<'joined' | 'closed' | 'claim_taken' | 'full'> {
     return this.database.step(() => {
       const { tables } = this
       const shard = shardOf(deferral.grantId)
       if (claims.some((claim) => isTaken(tables, shard, claim))) return 'claim_taken'
       if (tables.grants.get(idKey(deferral.grantId))?.record.status !== 'pending') return 'closed'
+      if (openDeferrals(tables, deferral.grantId) >= mostCodes) return 'full'
       takeAll(tables, shard, claims)
       keepDeferral(tables, deferral)
       appendEvents(tables, events)

@@ -14,7 +14,7 @@ const POLL = loadScript('poll-deferral')
 const CANCEL = loadScript('cancel-deferral')
 
 export const redisDeferralStore = (commands: Commands, clock: Clock): DeferralStore => ({
-  async join(deferral, claims, events) {
+  async join(deferral, claims, events, mostCodes) {
     const shard = shardOf(deferral.grantId)
     const now = clock.now()
     const reply = await commands.change(
@@ -30,12 +30,13 @@ export const redisDeferralStore = (commands: Commands, clock: Clock): DeferralSt
       [
         deferralRow(deferral),
         deferralTtl(deferral.expiresAt, now),
+        mostCodes,
         claims.length,
         ...eventArguments(shard, events),
         ...claimArguments(claims, now),
       ],
     )
-    return wordOf(reply, ['joined', 'closed', 'claim_taken'])
+    return wordOf(reply, ['joined', 'closed', 'claim_taken', 'full'])
   },
 
   async poll(shard, hash, holder, nowMs): Promise<Polled> {

@@ -24,7 +24,7 @@ export function describeDeferrals(context: Context): void {
       const { shop, grant } = await withPending(stores())
       const [deferral, claim] = [shop.deferral(grant), aClaim()]
       const before = await lines(stores(), shop)
-      expect(await stores().deferrals.join(deferral, [claim], [shop.event('grant.joined')])).toBe('joined')
+      expect(await stores().deferrals.join(deferral, [claim], [shop.event('grant.joined')], 9)).toBe('joined')
       expect(await poll(shop, deferral)).toEqual({ kind: 'open', deferral, grant })
       expect(await stores().issuance.claim(shop.shard, claim, NOW)).toBe('taken')
       expect((await lines(stores(), shop)).length).toBe(before.length + 1)
@@ -34,7 +34,7 @@ export function describeDeferrals(context: Context): void {
       const { shop, grant } = await withPending(stores())
       await stores().grants.revise(shop.revision(grant, { status }))
       const [deferral, claim] = [shop.deferral(grant), aClaim()]
-      const join = () => stores().deferrals.join(deferral, [claim], [shop.event()])
+      const join = () => stores().deferrals.join(deferral, [claim], [shop.event()], 9)
       expect(await expectNothingChanged(stores(), shop, {}, join)).toBe('closed')
       expect(await stores().issuance.claim(shop.shard, claim, NOW)).toBe('claimed')
       expect(await poll(shop, deferral)).toEqual({ kind: 'unknown' })
@@ -42,7 +42,25 @@ export function describeDeferrals(context: Context): void {
 
     test('is closed for a grant that is not there', async () => {
       const shop = new Workshop()
-      expect(await stores().deferrals.join(shop.deferral(shop.grant()), [], [])).toBe('closed')
+      expect(await stores().deferrals.join(shop.deferral(shop.grant()), [], [], 9)).toBe('closed')
+    })
+
+    test('as many codes as it may have are open: the next one changes nothing, until one is given back', async () => {
+      const { shop, grant, deferral: first } = await withDeferral()
+      const [second, third, claim] = [shop.deferral(grant), shop.deferral(grant), aClaim()]
+      expect(await stores().deferrals.join(second, [], [], 2)).toBe('joined')
+      const join = () => stores().deferrals.join(third, [claim], [shop.event()], 2)
+      expect(await expectNothingChanged(stores(), shop, {}, join)).toBe('full')
+      expect(await poll(shop, third)).toEqual({ kind: 'unknown' })
+      await stores().deferrals.cancel(shop.shard, first.hash, first.holder, [])
+      expect(await join()).toBe('joined')
+    })
+
+    test('of fifty that join at once no more get in than may', async () => {
+      const { shop, grant } = await withPending(stores())
+      const answers = await Promise.all(FIFTY.map(() => stores().deferrals.join(shop.deferral(grant), [], [], 7)))
+      expect(count(answers, 'joined')).toBe(7)
+      expect(count(answers, 'full')).toBe(43)
     })
 
     test('a claim that was taken is told first, and nothing changes', async () => {
@@ -50,7 +68,7 @@ export function describeDeferrals(context: Context): void {
       const [taken, free] = [aClaim(), aClaim()]
       await stores().issuance.claim(shop.shard, taken, NOW)
       const deferral = shop.deferral(grant)
-      const join = () => stores().deferrals.join(deferral, [free, taken], [shop.event()])
+      const join = () => stores().deferrals.join(deferral, [free, taken], [shop.event()], 9)
       expect(await expectNothingChanged(stores(), shop, {}, join)).toBe('claim_taken')
       expect(await poll(shop, deferral)).toEqual({ kind: 'unknown' })
       await stores().grants.revise(shop.revision(grant, { status: 'active' }))
@@ -117,8 +135,8 @@ export function describeDeferrals(context: Context): void {
     test('it is never redeemed; the others of its grant are counted', async () => {
       const { shop, grant, deferral } = await withDeferral()
       const [second, third] = [shop.deferral(grant), shop.deferral(grant)]
-      await stores().deferrals.join(second, [], [])
-      await stores().deferrals.join(third, [], [])
+      await stores().deferrals.join(second, [], [], 9)
+      await stores().deferrals.join(third, [], [], 9)
       expect(await cancel(shop, deferral)).toEqual({ kind: 'cancelled', grant, others: 2 })
       expect(await poll(shop, deferral)).toEqual({ kind: 'cancelled' })
       expect(await cancel(shop, third)).toEqual({ kind: 'cancelled', grant, others: 1 })

@@ -481,7 +481,7 @@ function describeExpire({ stores, openAnother }: Context): void {
     await stores().grants.request(shop.request(grant, { joinKey, deferral, pendingLimit: 1 }))
     expect(await expire(shop, grant)).toEqual([grant.id])
     expect(await stores().grants.read(grant.id)).toEqual(expired(grant))
-    expect(await stores().deferrals.join(shop.deferral(grant), [], [])).toBe('closed')
+    expect(await stores().deferrals.join(shop.deferral(grant), [], [], 9)).toBe('closed')
     expect(await stores().deferrals.poll(shop.shard, deferral.hash, deferral.holder, NOW * 1000)).toEqual({
       kind: 'open',
       deferral,
