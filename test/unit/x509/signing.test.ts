@@ -4,11 +4,11 @@ import {
   keyBitsOf,
   keyIdentifierOf,
   requireAlgorithm,
-  signatureAlgorithmOf,
+  signingAlgorithmOf,
   signBytes,
   signInPool,
   spkiOf,
-} from '../../../src/x509/signature.js'
+} from '../../../src/x509/signing.js'
 
 const ec = (namedCurve: string): KeyObject => generateKeyPairSync('ec', { namedCurve }).privateKey
 const rsa = (modulusLength: number): KeyObject => generateKeyPairSync('rsa', { modulusLength }).privateKey
@@ -35,7 +35,7 @@ describe('keys that sign certificates', () => {
     ['Ed448', generateKeyPairSync('ed448').privateKey],
     ['RSASSA-PSS', generateKeyPairSync('rsa-pss', { modulusLength: 2048 }).privateKey],
   ])('%s is none of them', async (_title, key) => {
-    expect(signatureAlgorithmOf(key)).toBeUndefined()
+    expect(signingAlgorithmOf(key)).toBeUndefined()
     expect(() => signBytes(key, text)).toThrow(RangeError)
     await expect(async () => signInPool(key, text)).rejects.toThrow(RangeError)
   })

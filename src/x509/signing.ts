@@ -3,14 +3,14 @@ import { bitStringOf, encode, nothing, oid, readDer, sequence, type DerValue } f
 import { OIDS } from './oids.js'
 
 /** How a key signs what X.509 signs. */
-export interface SignatureAlgorithm {
+export interface SigningAlgorithm {
   /** For `node:crypto`; Ed25519 digests by itself. */
   readonly digest: 'sha256' | 'sha384' | null
   /** AlgorithmIdentifier, DER: the same inside and outside of what is signed (RFC 5280 §4.1.1.2). */
   readonly identifier: Buffer
 }
 
-const algorithm = (digest: SignatureAlgorithm['digest'], name: string, ...parameters: DerValue[]) => ({
+const algorithm = (digest: SigningAlgorithm['digest'], name: string, ...parameters: DerValue[]) => ({
   digest,
   identifier: encode(sequence(oid(name), ...parameters)),
 })
@@ -21,13 +21,13 @@ const ALGORITHMS = {
   p384: algorithm('sha384', OIDS.ecdsaWithSha384),
   ed25519: algorithm(null, OIDS.ed25519),
   rsa: algorithm('sha256', OIDS.sha256WithRsaEncryption, nothing()),
-} as const satisfies Record<string, SignatureAlgorithm>
+} as const satisfies Record<string, SigningAlgorithm>
 
 const MIN_RSA_BITS = 2048
 const MAX_RSA_BITS = 4096
 
 /** `undefined` for a key that no authority of ours may have: EC P-256 and P-384, Ed25519, RSA of 2048 to 4096 bits may. */
-export function signatureAlgorithmOf(key: KeyObject): SignatureAlgorithm | undefined {
+export function signingAlgorithmOf(key: KeyObject): SigningAlgorithm | undefined {
   const { namedCurve, modulusLength = 0 } = key.asymmetricKeyDetails ?? {}
   switch (key.asymmetricKeyType) {
     case 'ec':
@@ -42,9 +42,9 @@ export function signatureAlgorithmOf(key: KeyObject): SignatureAlgorithm | undef
   }
 }
 
-/** @throws RangeError for a key that `signatureAlgorithmOf` does not know */
-export function requireAlgorithm(key: KeyObject): SignatureAlgorithm {
-  const known = signatureAlgorithmOf(key)
+/** @throws RangeError for a key that `signingAlgorithmOf` does not know */
+export function requireAlgorithm(key: KeyObject): SigningAlgorithm {
+  const known = signingAlgorithmOf(key)
   if (known === undefined) throw new RangeError('the key is of a kind that does not sign certificates')
   return known
 }
