@@ -1,6 +1,8 @@
 import { missingTenant } from '../workloads/shared-issuers.js'
+import type { Preset } from '../workloads/presets/preset.js'
 import { PRESETS } from '../workloads/presets.js'
 import type { ClaimMapping, KeySource, WorkloadSource } from '../workloads/source.js'
+import { isLoopbackHost } from './addresses.js'
 import type { WorkloadEntry } from './document.js'
 import type { Draft } from './draft.js'
 import { readCertificates, type Desk } from './files.js'
@@ -17,6 +19,7 @@ function settleWorkload(entry: WorkloadEntry, at: number, draft: Draft, desk: De
   const preset = PRESETS.get(entry.preset)
   if (preset === undefined) throw new Error(`the preset ${entry.preset} is in the schema, and nowhere else`)
   checkGroup(entry.owner, ['workloads', at, 'owner'], draft, desk.report)
+  checkIssuerForm(entry, preset, at, desk)
   checkTenant(entry, at, desk)
   checkNameLength(entry, at, draft, desk)
   checkMapping(entry, at, desk)
@@ -60,6 +63,13 @@ export function settleKeySource(entry: KeySourceEntry, at: readonly PropertyKey[
     ...(ca === undefined ? {} : { ca }),
     ...(entry.token_file === undefined ? {} : { tokenFile: desk.resolve(entry.token_file) }),
   }
+}
+
+/** A provider's issuers have one form; on this machine alone another may stand in for them. */
+function checkIssuerForm(entry: WorkloadEntry, { name, issuerForm }: Preset, at: number, desk: Desk): void {
+  if (issuerForm === undefined || issuerForm.fits(entry.issuer) || isLoopbackHost(new URL(entry.issuer).hostname))
+    return
+  desk.report(['workloads', at, 'issuer'], `is no issuer of ${name}`, `write ${issuerForm.expects}`)
 }
 
 /** Trusting an issuer that signs for everybody, without naming a tenant, is trusting everybody. */

@@ -21,7 +21,18 @@ export interface WorkloadSource {
   readonly mapping: ClaimMapping
 }
 
-export type PresetName = 'github-actions' | 'gitlab-ci' | 'kubernetes' | 'generic'
+export type PresetName =
+  | 'github-actions'
+  | 'gitlab-ci'
+  | 'circleci'
+  | 'buildkite'
+  | 'bitbucket-pipelines'
+  | 'kubernetes'
+  | 'google'
+  | 'google-compute'
+  | 'azure'
+  | 'aws'
+  | 'generic'
 
 /** Which claims mean what. Names are claim names or JSON Pointers. */
 export interface ClaimMapping {

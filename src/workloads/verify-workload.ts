@@ -188,6 +188,8 @@ function toWorkload(
   if (unmet !== undefined) return refuseClaim(issuer, unmet.claim, unmet.missing)
   const read = readMapped(claims, mapping)
   if (!read.ok) return refuseClaim(issuer, read.refusal.claim, read.refusal.missing)
+  const ofAPerson = preset.claimOfAPerson?.(claims)
+  if (ofAPerson !== undefined) return refuseClaim(issuer, ofAPerson, false)
   const { anchor, sealed, segments, delegateClaims } = read.value
   const startedBy = readStarter(claims, mapping.startedBy, preset)
   const reference = preset.referenceTo(claims, issuer)
@@ -270,7 +272,8 @@ function readStated(claims: Claims, claim: string): Result<string | undefined, U
 
 function readStarter(claims: Claims, claim: string | undefined, preset: Preset): Workload['startedBy'] {
   if (claim === undefined) return undefined
-  const id = pickText(claims, claim)
+  const text = pickText(claims, claim)
+  const id = text === undefined || preset.starterIn === undefined ? text : preset.starterIn(text)
   // A source that names people and does not name one here: nobody can be told apart from them (`separation`).
   return id === undefined || id === '' || preset.starterIsUnknown(claims) ? 'unknown' : { id }
 }

@@ -1,69 +1,17 @@
 import { beforeAll, describe, expect, test } from '@jest/globals'
 import { PRESETS } from '../../../src/workloads/presets.js'
-import type { PresetName } from '../../../src/workloads/source.js'
-import type { AssertionRefusal } from '../../../src/workloads/verify-workload.js'
-import { createWorkloadVerifier } from '../../../src/workloads/verify-workload.js'
-import type { Workload } from '../../../src/workloads/workload.js'
-import { TEST_EPOCH, turnableClock } from '../../support/clock.js'
-import type { OfflineIssuer } from '../../support/offline-issuer.js'
-import { createOfflineIssuer } from '../../support/offline-issuer.js'
+import { TEST_EPOCH } from '../../support/clock.js'
+import type { Proof } from '../../support/prove-preset.js'
+import { provePreset } from '../../support/prove-preset.js'
 
 const NOW = TEST_EPOCH
-
-/** The source as the configuration fills it: everything from the preset. */
-function prove(preset: PresetName, issuer: OfflineIssuer) {
-  const known = PRESETS.get(preset)
-  if (known === undefined) throw new Error(preset)
-  const verify = createWorkloadVerifier({
-    sources: [
-      {
-        name: 'source',
-        preset,
-        issuer: issuer.url,
-        audiences: ['errand'],
-        require: {},
-        owner: 'platform',
-        reuse: known.reuse,
-        algorithms: known.algorithms,
-        leeway: 30,
-        keys: {},
-        mapping: known.mapping,
-      },
-    ],
-    trustDomain: 'errand.example.com',
-    ownIssuer: 'https://errand.example.com',
-    clock: turnableClock(),
-    keys: issuer.keys,
-  })
-  const token = (claims: Record<string, unknown>) =>
-    issuer.sign({ aud: 'errand', exp: NOW + 300, iat: NOW, nbf: NOW, ...claims }, { alg: 'RS256' })
-  return {
-    workload: async (claims: Record<string, unknown>): Promise<Workload> => {
-      const result = await verify(await token(claims))
-      if (!result.ok) throw new Error(JSON.stringify(result.refusal))
-      return result.value
-    },
-    refusal: async (claims: Record<string, unknown>): Promise<AssertionRefusal | undefined> => {
-      const result = await verify(await token(claims))
-      return result.ok ? undefined : result.refusal
-    },
-  }
-}
-
-type Proof = ReturnType<typeof prove>
 
 describe('github-actions, by the claims of its OpenID Connect reference', () => {
   let github: Proof
   let enterprise: Proof
   beforeAll(async () => {
-    github = prove(
-      'github-actions',
-      await createOfflineIssuer('https://token.actions.githubusercontent.com', ['RS256']),
-    )
-    enterprise = prove(
-      'github-actions',
-      await createOfflineIssuer('https://github.example.com/_services/token', ['RS256']),
-    )
+    github = await provePreset('github-actions', 'https://token.actions.githubusercontent.com')
+    enterprise = await provePreset('github-actions', 'https://github.example.com/_services/token')
   })
   const job = {
     jti: 'j',
@@ -161,7 +109,7 @@ describe('github-actions, by the claims of its OpenID Connect reference', () => 
 describe('gitlab-ci, by the claims of its ID tokens', () => {
   let gitlab: Proof
   beforeAll(async () => {
-    gitlab = prove('gitlab-ci', await createOfflineIssuer('https://gitlab.example.com', ['RS256']))
+    gitlab = await provePreset('gitlab-ci', 'https://gitlab.example.com')
   })
   const job = {
     jti: 'j',
@@ -212,7 +160,7 @@ describe('gitlab-ci, by the claims of its ID tokens', () => {
 describe('kubernetes, by the schema of projected service account tokens', () => {
   let cluster: Proof
   beforeAll(async () => {
-    cluster = prove('kubernetes', await createOfflineIssuer('https://kubernetes.default.svc', ['RS256']))
+    cluster = await provePreset('kubernetes', 'https://kubernetes.default.svc')
   })
   const inPod = {
     sub: 'system:serviceaccount:agents:researcher',
@@ -252,8 +200,47 @@ describe('presets', () => {
     expect(Object.fromEntries([...PRESETS].map(([name, { mapping }]) => [name, mapping.sealed]))).toEqual({
       'github-actions': ['run_id', 'run_attempt', 'check_run_id'],
       'gitlab-ci': ['pipeline_id', 'job_id'],
+      circleci: [],
+      buildkite: ['build_number', 'job_id'],
+      'bitbucket-pipelines': ['pipelineUuid', 'stepUuid'],
       kubernetes: ['/kubernetes.io/pod/uid'],
+      google: [],
+      'google-compute': ['/google/compute_engine/instance_id'],
+      azure: [],
+      aws: [],
       generic: [],
+    })
+  })
+
+  test('contract §3: how often one assertion serves', () => {
+    expect(Object.fromEntries([...PRESETS].map(([name, { reuse }]) => [name, reuse]))).toEqual({
+      'github-actions': 'once',
+      'gitlab-ci': 'task',
+      circleci: 'task',
+      buildkite: 'once',
+      'bitbucket-pipelines': 'task',
+      kubernetes: 'until_expiry',
+      google: 'until_expiry',
+      'google-compute': 'once',
+      azure: 'until_expiry',
+      aws: 'once',
+      generic: 'once',
+    })
+  })
+
+  test('no anchor is a name that somebody can give up', () => {
+    expect(Object.fromEntries([...PRESETS].map(([name, { mapping }]) => [name, mapping.anchor]))).toEqual({
+      'github-actions': 'repository_id',
+      'gitlab-ci': 'project_id',
+      circleci: 'oidc.circleci.com/project-id',
+      buildkite: 'pipeline_id',
+      'bitbucket-pipelines': 'repositoryUuid',
+      kubernetes: '/kubernetes.io/serviceaccount/uid',
+      google: 'sub',
+      'google-compute': 'sub',
+      azure: 'oid',
+      aws: 'sub',
+      generic: 'sub',
     })
   })
 
