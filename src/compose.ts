@@ -124,6 +124,7 @@ async function openStores({ store }: Settings, clock: Clock, log: Log, metrics: 
     issuance: measured(opened.issuance, observe('issuance')),
     tasks: measured(opened.tasks, observe('tasks')),
     deadlines: measured(opened.deadlines, observe('deadlines')),
+    certificates: measured(opened.certificates, observe('certificates')),
     evidence: measured(opened.evidence, observe('evidence')),
     keys: opened.keys,
     authorities: opened.authorities,

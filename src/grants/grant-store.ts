@@ -101,6 +101,7 @@ export interface GrantRevision {
   /** A request that is no longer pending joins nobody. */
   readonly joinKey?: string
   readonly anchorKey: string
+  readonly at: EpochSeconds
   readonly events: readonly EncodedEvent[]
 }
 

@@ -12,6 +12,8 @@ export interface CredentialRecord {
   readonly ancestors: readonly CredentialId[]
   readonly expiresAt: EpochSeconds
   readonly document: string
+  /** A certificate, and the authority that is to sign it: it is indexed by its task (`certificate-store.ts`). */
+  readonly certificate?: { readonly authority: string }
 }
 
 export interface TaskRecord {

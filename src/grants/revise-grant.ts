@@ -45,14 +45,15 @@ export async function reviseGrant<R>(
 /** From the version that was decided on to the next. */
 export function revisionOf(deps: GrantDeps, from: OpenedGrant, { grant, events }: Change): GrantRevision {
   const joinKey = from.grant.askedAs ?? joinKeyOf(from.grant.terms)
-  const until = deps.clock.now() + deps.limits.coolDown
+  const at = deps.clock.now()
   return {
     record: deps.safe.close(grant, from.record.version + 1, from.record.index),
     from: from.record.version,
     anchorKey: anchorKeyFor(deps, from.grant),
+    at,
     events,
     ...(from.grant.status === 'pending' && grant.status !== 'pending' ? { joinKey } : {}),
-    ...(grant.status === 'denied' ? { coolDown: { joinKey, until } } : {}),
+    ...(grant.status === 'denied' ? { coolDown: { joinKey, until: at + deps.limits.coolDown } } : {}),
   }
 }
 

@@ -1,5 +1,6 @@
 import type { EvidenceStore } from '../evidence/evidence-store.js'
 import type { KeyStore } from '../issuance/key-store.js'
+import type { CertificateStore } from './certificate-store.js'
 import type { DeadlineStore } from './deadline-store.js'
 import type { DeferralStore } from './deferral-store.js'
 import type { GrantStore } from './grant-store.js'
@@ -13,6 +14,7 @@ export interface Stores {
   readonly issuance: IssuanceStore
   readonly tasks: TaskStore
   readonly deadlines: DeadlineStore
+  readonly certificates: CertificateStore
   readonly evidence: EvidenceStore
   /** The key ring. */
   readonly keys: KeyStore

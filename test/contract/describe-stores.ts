@@ -31,6 +31,8 @@
  * - A grant that is forgotten is read, listed and found no more, and its codes and credentials are unknown. The records of
  *   its tasks go then or later.
  * - All events of a step belong to its shard, those of the key ring to shard 0.
+ * - Something that ends is told in the feed of ends when a certificate was ever recorded below it, expired or not. Of what ends in
+ *   one step, the widest is told.
  * - `list` filters by status, by anchor (the `anchorKey` of the request, `where.anchor` of a created grant), or both.
  */
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals'
@@ -39,6 +41,7 @@ import type { Stores } from '../../src/grants/stores.js'
 import { turnableClock } from '../support/clock.js'
 import { anEvent, Workshop } from '../support/store-records.js'
 import type { Context, OpenStores } from './ports/context.js'
+import { describeCertificates } from './ports/certificates.js'
 import { describeDeadlines } from './ports/deadlines.js'
 import { describeDeferrals } from './ports/deferrals.js'
 import { describeEvidence } from './ports/evidence.js'
@@ -74,6 +77,7 @@ export function describeStores(name: string, open: OpenStores): void {
     describeIssuance(context)
     describeTasks(context)
     describeDeadlines(context)
+    describeCertificates(context)
 
     test('it is ready, and says how far its clock is from ours', async () => {
       expect(await shared.ready()).toEqual({ clockSkewSeconds: expect.any(Number) })
@@ -90,6 +94,8 @@ export function describeStores(name: string, open: OpenStores): void {
         stores.evidence.append([anEvent(1)]),
         stores.evidence.heads(),
         stores.keys.load(),
+        stores.certificates.endsAfter([], 1),
+        stores.certificates.forgetEnds(1, 1),
       ]
       for (const answer of await Promise.allSettled(verbs)) {
         expect(answer).toMatchObject({ status: 'rejected', reason: expect.any(Fault) })

@@ -108,6 +108,7 @@ export class Workshop {
       record: { ...record, version: record.version + 1, ...changes },
       from: record.version,
       anchorKey: this.anchor,
+      at: TEST_EPOCH,
       events: [this.event('review.recorded')],
       ...rest,
     }

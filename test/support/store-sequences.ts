@@ -5,7 +5,7 @@ import type { Claim, DeferralRecord, GrantRecord, Whereabouts } from '../../src/
 import type { Issuance, TaskRecord } from '../../src/grants/issuance-store.js'
 import type { Stores } from '../../src/grants/stores.js'
 import { sha256Hex } from '../../src/runtime/digest.js'
-import { type Ids, randomIds, type Shard } from '../../src/runtime/ids.js'
+import { type Ids, randomIds, SHARDS, type Shard } from '../../src/runtime/ids.js'
 import type { TurnableClock } from './clock.js'
 import { byId, found, listAll } from './store-dump.js'
 import { aClaim, anEvent, uniqueKey, Workshop } from './store-records.js'
@@ -80,6 +80,8 @@ const VERBS = {
   'deadlines.takeDue': [6, ['some', 'none']],
   'deadlines.drop': [2, ['done']],
   'deadlines.lag': [3, ['behind', 'in time']],
+  'certificates.endsAfter': [6, ['some', 'none']],
+  'certificates.forgetEnds': [1, ['done']],
   'evidence.append': [2, ['done']],
   'evidence.read': [3, ['some', 'none']],
   'evidence.heads': [1, ['done']],
@@ -300,6 +302,14 @@ export class World {
           },
         }
       }
+      case 'certificates.endsAfter': {
+        const [now, limit] = [this.#clock.now(), 1 + this.#pick(20)]
+        return { play: async ({ stores }) => someOrNoneOf(await endsWithCertificates(stores, now, limit)) }
+      }
+      case 'certificates.forgetEnds': {
+        const [shard, through] = [this.#shop.shard, this.#pick(3)]
+        return { play: ({ stores }) => nothing(stores.certificates.forgetEnds(shard, through)) }
+      }
       case 'evidence.append': {
         const events = Array.from({ length: 1 + this.#pick(3) }, () => this.#shop.event('exchange.refused'))
         return { play: ({ stores }) => nothing(stores.evidence.append(events)) }
@@ -420,6 +430,7 @@ export class World {
       before,
       { status: next, deadline: now + this.#pick(2000), document: `{"revised":${this.#pick(100)}}` },
       {
+        at: now,
         ...(kept?.joinKey !== undefined && next !== 'pending' && { joinKey: kept.joinKey }),
         ...(kept?.joinKey !== undefined &&
           next === 'denied' && { coolDown: { joinKey: kept.joinKey, until: now + 300 + this.#pick(3000) } }),
@@ -586,7 +597,11 @@ export class World {
     return {
       claims: this.#someClaims(),
       leaseUntil: now + 10 + this.#pick(1500),
-      credential: this.#shop.credential(task, { ancestors, expiresAt: now + 10 + this.#pick(900) }),
+      credential: this.#shop.credential(task, {
+        ancestors,
+        expiresAt: now + 10 + this.#pick(900),
+        ...(this.#rarely(3) && { certificate: { authority: '0123456789abcdef' } }),
+      }),
       unsentAt: now + 5 + this.#pick(60),
       now,
       ...(handedOn && { handedOn }),
@@ -602,7 +617,7 @@ export class World {
     const kept = this.#grants.find(({ record }) => record.id === task?.grantId)
     const revised =
       kept && this.#rarely(3)
-        ? this.#shop.revision(kept.record, { status: 'completed', deadline: now + 500 })
+        ? this.#shop.revision(kept.record, { status: 'completed', deadline: now + 500 }, { at: now })
         : undefined
     const grant = revised && this.#rarely(3) ? { ...revised, from: revised.from + 1 } : revised
     const events = [this.#shop.event('task.completed')]
@@ -643,6 +658,20 @@ function countedIds(): Ids {
 const word = (value: string): Answer => ({ kind: value, value })
 const kindOf = (value: { readonly kind: string }): Answer => ({ kind: value.kind, value })
 const someOrNone = (value: unknown): Answer => ({ kind: value === undefined ? 'none' : 'some', value })
+
+const someOrNoneOf = (value: readonly unknown[]): Answer => ({ kind: value.length > 0 ? 'some' : 'none', value })
+
+/** Ends with what they took, without what stores may leave out: see the port. */
+async function endsWithCertificates({ certificates }: Stores, now: number, limit: number) {
+  const ends = await certificates.endsAfter(
+    Array.from({ length: SHARDS }, () => 0),
+    limit,
+  )
+  const expanded = await Promise.all(
+    ends.map(async (end) => ({ ...end, certificates: byId(await certificates.certificatesOf(end)) })),
+  )
+  return expanded.filter((end) => end.certificates.some(({ expiresAt }) => expiresAt > now))
+}
 
 async function nothing(answer: Promise<void>): Promise<Answer> {
   await answer

@@ -52,8 +52,12 @@ function forget(tables: Tables, letter: string, key: string, now: EpochSeconds):
       const entry = tables.credentials.get(key)
       if (entry) moveDeadline(tables, entry.record.id, entry.unsentAt, undefined)
       tables.credentials.remove(key)
+      tables.certified.remove(key)
       return
     }
+    case tables.certificates.letter:
+      tables.certificates.remove(key)
+      return
     case tables.deferrals.letter: {
       const entry = tables.deferrals.get(key)
       if (entry) tables.deferralsOfGrant.remove(idKey(entry.record.grantId) + textKey(entry.record.hash))

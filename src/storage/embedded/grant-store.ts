@@ -11,6 +11,7 @@ import type {
 } from '../../grants/grant-store.js'
 import type { EpochSeconds } from '../../runtime/clock.js'
 import { type GrantId, type Shard, shardOf } from '../../runtime/ids.js'
+import { tellEnd } from './certificates.js'
 import { isTaken, takeAll } from './claims.js'
 import type { Database } from './database.js'
 import { moveDeadline } from './deadlines.js'
@@ -51,6 +52,7 @@ export class EmbeddedGrantStore implements GrantStore {
       const before = revisable(this.tables, revision)
       if (!before) return 'conflict'
       revise(this.tables, before, revision)
+      if (hasEnded(revision.record)) tellEnd(this.tables, revision.at, revision.record.id)
       return 'revised'
     })
   }
@@ -208,6 +210,7 @@ function forgetGrant(tables: Tables, id: GrantId, now: EpochSeconds): void {
   tables.byStatus.remove(statusPrefix(entry.record.status) + key)
   tables.byAnchor.remove(anchorPrefix(shardOf(id), entry.anchorKey) + key)
   tables.grants.remove(key)
+  tables.certified.remove(key)
 }
 
 function forgetTask(tables: Tables, key: string): void {
@@ -220,4 +223,5 @@ function forgetTask(tables: Tables, key: string): void {
   else tables.errands.remove(errandKey)
   for (const child of [...tables.children.scan(beginningWith(key))]) tables.children.remove(child.key)
   tables.tasks.remove(key)
+  tables.certified.remove(key)
 }

@@ -3,6 +3,7 @@ import type { Claim } from '../../grants/grant-store.js'
 import type { CredentialStanding, Issuance, IssuanceStore, Recorded, TaskRecord } from '../../grants/issuance-store.js'
 import type { EpochSeconds } from '../../runtime/clock.js'
 import type { CredentialId, Shard } from '../../runtime/ids.js'
+import { keepCertificate, tellEnd } from './certificates.js'
 import { isTaken, take, takeAll } from './claims.js'
 import type { Database } from './database.js'
 import { dueKey, hasDeadline, moveDeadline } from './deadlines.js'
@@ -65,6 +66,7 @@ export class EmbeddedIssuanceStore implements IssuanceStore {
       if (how === 'voided' && !hasDeadline(this.tables, id, entry.unsentAt)) return 'already'
       this.tables.credentials.put(idKey(id), { ...entry, ended: { how, at } })
       moveDeadline(this.tables, id, entry.unsentAt, undefined)
+      tellEnd(this.tables, at, id)
       appendEvents(this.tables, events)
       return 'ended'
     })
@@ -132,6 +134,8 @@ function keep(tables: Tables, issuance: Issuance): void {
   }
   keepGrantAndTask(tables, issuance)
   keepCredential(tables, issuance, places)
+  const { credential } = issuance
+  if (credential.certificate) keepCertificate(tables, credential, credential.certificate)
   if (deferral !== undefined) settleDeferral(tables, grantIdOf(grant), deferral, 'redeemed')
   appendEvents(tables, events)
 }

@@ -8,6 +8,7 @@ import type { Clock } from '../../runtime/clock.js'
 import { Fault } from '../../runtime/fault.js'
 import { Database, type DatabaseLimits, DEFAULT_LIMITS } from './database.js'
 import { EmbeddedDeadlineStore } from './deadline-store.js'
+import { EmbeddedCertificateStore } from './certificate-store.js'
 import { EmbeddedDeferralStore } from './deferral-store.js'
 import { type DirectoryLock, lockDirectory } from './directory-lock.js'
 import { EmbeddedEvidenceStore } from './evidence-store.js'
@@ -39,6 +40,7 @@ export async function openEmbeddedStores({
     deferrals: new EmbeddedDeferralStore(database, tables),
     issuance: new EmbeddedIssuanceStore(database, tables),
     tasks: new EmbeddedTaskStore(database, tables),
+    certificates: new EmbeddedCertificateStore(database, tables),
     deadlines: new EmbeddedDeadlineStore(database, tables),
     evidence: new EmbeddedEvidenceStore(database, tables),
     keys: new EmbeddedKeyStore(database, tables, 'ring'),

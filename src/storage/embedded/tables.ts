@@ -1,7 +1,8 @@
+import type { IndexedCertificate } from '../../grants/certificate-store.js'
 import type { Claim, DeferralRecord, GrantRecord } from '../../grants/grant-store.js'
 import type { CredentialRecord, TaskRecord } from '../../grants/issuance-store.js'
 import type { EpochSeconds } from '../../runtime/clock.js'
-import type { GrantId, TaskId } from '../../runtime/ids.js'
+import type { CredentialId, GrantId, TaskId } from '../../runtime/ids.js'
 import type { Database } from './database.js'
 import type { Codec, Table } from './table.js'
 
@@ -43,6 +44,11 @@ export interface KeyRing {
   readonly sealed: string
 }
 
+export interface EndEntry {
+  readonly what: GrantId | TaskId | CredentialId
+  readonly at: EpochSeconds
+}
+
 /** What is kept, by table. A change here changes docs/storage-schema.md. `id`: its 17 bytes; `shard`: one byte. */
 export interface Tables {
   /** id → grant */
@@ -63,6 +69,12 @@ export interface Tables {
   readonly tasksOfGrant: Table<true>
   /** id → credential */
   readonly credentials: Table<CredentialEntry>
+  /** grant id, task id, id → certificate */
+  readonly certificates: Table<Omit<IndexedCertificate, 'id'>>
+  /** id of a grant, a task or a credential that has certificates below it, or is one */
+  readonly certified: Table<true>
+  /** shard, position → what ended with certificates below it */
+  readonly certificateEnds: Table<EndEntry>
   /** task id, holder → credentials handed on by it */
   readonly children: Table<number>
   /** shard, claim key */
@@ -89,7 +101,7 @@ export interface Tables {
   readonly events: Table<string>
   /** shard → the last seq */
   readonly heads: Table<number>
-  /** Single numbers. `live`: how many grants are active. */
+  /** Single numbers. `live`: how many grants are active; `ends` and a shard: the last position of its feed of ends. */
   readonly counters: Table<number>
   readonly keyRing: Table<KeyRing>
 }
@@ -105,6 +117,9 @@ export function tablesOf(database: Database): Tables {
     tasks: database.table('t', taskCodec),
     tasksOfGrant: database.table('u', present, { scanned: true }),
     credentials: database.table('c', credentialCodec),
+    certificates: database.table('b', certificateCodec, { scanned: true }),
+    certified: database.table('l', present),
+    certificateEnds: database.table('E', endCodec, { scanned: true }),
     children: database.table('h', json<number>(), { scanned: true }),
     claims: database.table('k', json<Omit<Claim, 'key'>>()),
     deferrals: database.table('f', json<DeferralEntry>()),
@@ -204,19 +219,38 @@ type CredentialHead = readonly [
   ancestors: CredentialRecord['ancestors'],
   expiresAt: EpochSeconds,
   unsentAt: EpochSeconds,
-  ended?: CredentialEntry['ended'],
+  ended?: CredentialEntry['ended'] | null,
+  authority?: string,
 ]
 
 const credentialCodec = headAndDocument<CredentialEntry, CredentialHead>(
-  ({ record: { id, grantId, taskId, ancestors, expiresAt, document }, unsentAt, ended }) => {
+  ({ record: { id, grantId, taskId, ancestors, expiresAt, document, certificate }, unsentAt, ended }) => {
     const head = [id, grantId, taskId, ancestors, expiresAt, unsentAt] as const
+    if (certificate) return { head: [...head, ended ?? null, certificate.authority], document }
     return { head: ended === undefined ? head : [...head, ended], document }
   },
-  ([id, grantId, taskId, ancestors, expiresAt, unsentAt, ended], document) => {
-    const record = { id, grantId, taskId, ancestors, expiresAt, document }
-    return ended === undefined ? { record, unsentAt } : { record, unsentAt, ended }
+  ([id, grantId, taskId, ancestors, expiresAt, unsentAt, ended, authority], document) => {
+    const bare = { id, grantId, taskId, ancestors, expiresAt, document }
+    const record = authority === undefined ? bare : { ...bare, certificate: { authority } }
+    return ended ? { record, unsentAt, ended } : { record, unsentAt }
   },
 )
+
+const certificateCodec: Codec<Omit<IndexedCertificate, 'id'>> = {
+  encode: ({ authority, expiresAt, ancestors }) => JSON.stringify([authority, expiresAt, ...ancestors]),
+  decode(text) {
+    const [authority, expiresAt, ...ancestors] = JSON.parse(text) as [string, EpochSeconds, ...CredentialId[]]
+    return { authority, expiresAt, ancestors }
+  },
+}
+
+const endCodec: Codec<EndEntry> = {
+  encode: ({ what, at }) => JSON.stringify([what, at]),
+  decode(text) {
+    const [what, at] = JSON.parse(text) as [EndEntry['what'], EpochSeconds]
+    return { what, at }
+  },
+}
 
 const runCodec: Codec<RunEntry> = {
   encode: ({ version, ended, grants }) => JSON.stringify([version, ended, grants]),

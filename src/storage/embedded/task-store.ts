@@ -3,9 +3,10 @@ import type { TaskRecord } from '../../grants/issuance-store.js'
 import type { TaskEnd, TaskStore } from '../../grants/task-store.js'
 import type { EpochSeconds } from '../../runtime/clock.js'
 import type { TaskId } from '../../runtime/ids.js'
+import { tellEnd } from './certificates.js'
 import type { Database } from './database.js'
 import { appendEvents } from './events.js'
-import { revisable, revise } from './grants.js'
+import { hasEnded, revisable, revise } from './grants.js'
 import { idKey } from './keys.js'
 import type { Tables } from './tables.js'
 import { endTask, keepLease } from './tasks.js'
@@ -47,6 +48,8 @@ export class EmbeddedTaskStore implements TaskStore {
       endTask(tables, task, end.state)
       appendEvents(tables, end.events)
       if (end.grant && grant) revise(tables, grant, end.grant)
+      if (end.grant && hasEnded(end.grant.record)) tellEnd(tables, end.at, end.grant.record.id, task.id)
+      else tellEnd(tables, end.at, task.id)
       return 'ended'
     })
   }

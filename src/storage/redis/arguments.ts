@@ -65,16 +65,13 @@ export function revisionKeys(revision: GrantRevision): {
 }
 
 /** Version, head, document, join key or not, cool-down and its TTL. */
-export function revisionArguments(
-  { record, from, joinKey: join, coolDown }: GrantRevision,
-  now: EpochSeconds,
-): Argument[] {
+export function revisionArguments({ record, from, joinKey: join, coolDown, at }: GrantRevision): Argument[] {
   return [
     from,
     grantHead(record),
     restingDocument(record),
     join === undefined ? 0 : 1,
     coolDown?.until ?? '',
-    coolDown === undefined ? '' : coolDownTtl(coolDown.until, now),
+    coolDown === undefined ? '' : coolDownTtl(coolDown.until, at),
   ]
 }

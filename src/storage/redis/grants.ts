@@ -1,5 +1,5 @@
 import type { Expiry, Found, GrantRequest, GrantRequested, GrantStore, Whereabouts } from '../../grants/grant-store.js'
-import type { Clock, EpochSeconds } from '../../runtime/clock.js'
+import type { EpochSeconds } from '../../runtime/clock.js'
 import { shardOf, type GrantId, type Shard } from '../../runtime/ids.js'
 import { claimArguments, claimKeys, eventArguments, indexKey, revisionArguments, revisionKeys } from './arguments.js'
 import type { Commands, Reply } from './commands.js'
@@ -40,7 +40,7 @@ const RESERVE = loadScript('reserve-pending')
 /** How many grants expire in one call: Redis serves one call at a time, and ten milliseconds are too long. */
 const EXPIRE_BATCH = 50
 
-export const redisGrantStore = (commands: Commands, clock: Clock): GrantStore => ({
+export const redisGrantStore = (commands: Commands): GrantStore => ({
   async find(where) {
     const keys = [
       runKey(where.shard, where.run),
@@ -74,7 +74,7 @@ export const redisGrantStore = (commands: Commands, clock: Clock): GrantStore =>
         keys.pendingCount,
         ...keys.optional,
       ],
-      [...revisionArguments(revision, clock.now()), ...eventArguments(shard, revision.events)],
+      [...revisionArguments(revision), ...eventArguments(shard, revision.events), revision.at],
     )
     return wordOf(reply, ['revised', 'conflict'])
   },

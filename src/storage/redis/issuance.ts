@@ -1,4 +1,5 @@
-import type { CredentialStanding, Issuance, IssuanceStore } from '../../grants/issuance-store.js'
+import { KEPT_AFTER_EXPIRY_SECONDS } from '../../grants/certificate-store.js'
+import type { CredentialRecord, CredentialStanding, Issuance, IssuanceStore } from '../../grants/issuance-store.js'
 import type { EpochSeconds } from '../../runtime/clock.js'
 import { shardOf, type CredentialId } from '../../runtime/ids.js'
 import { claimArguments, claimKeys, eventArguments, indexKey } from './arguments.js'
@@ -6,6 +7,8 @@ import type { Argument, Commands, Reply } from './commands.js'
 import { plainDocument } from './document.js'
 import {
   anchorMark,
+  certificatesKey,
+  certifiedTasksKey,
   childrenKey,
   claimKey,
   countersKey,
@@ -22,6 +25,7 @@ import {
 } from './keys.js'
 import { bytesOf, listOf, numberOf, wordOf } from './replies.js'
 import {
+  certificateMember,
   credentialRow,
   grantHead,
   grantIndex,
@@ -32,7 +36,7 @@ import {
 } from './rows.js'
 import { loadScript } from './script.js'
 import { shortId } from './short-id.js'
-import { RETENTION_SECONDS, claimTtl, credentialTtl } from './ttl.js'
+import { RETENTION_SECONDS, certificateTtl, claimTtl, credentialTtl } from './ttl.js'
 
 const RECORD = loadScript('record')
 const CLAIM = loadScript('claim')
@@ -75,12 +79,12 @@ export const redisIssuanceStore = (commands: Commands): IssuanceStore => ({
     return Array.isArray(reply) ? parseStanding(id, reply, now) : undefined
   },
 
-  async endCredential(id, how, _at, events) {
+  async endCredential(id, how, at, events) {
     const shard = shardOf(id)
     const reply = await commands.change(
       END,
       [credentialKey(id), deadlinesKey(shard), evidenceKey(shard), countersKey(shard)],
-      [how === 'voided' ? 'v' : 'r', ...eventArguments(shard, events)],
+      [how === 'voided' ? 'v' : 'r', at, ...eventArguments(shard, events)],
     )
     return wordOf(reply, ['ended', 'already', 'unknown'])
   },
@@ -108,6 +112,7 @@ function recordKeys(issuance: Issuance): string[] {
   if (handedOn !== undefined) keys.push(claimKey(shard, handedOn.ticket.key), childrenKey(taskId))
   if (deferral !== undefined) keys.push(deferralKey(shard, deferral), openCodesKey(grantId))
   keys.push(...credential.ancestors.map(credentialKey), ...claimKeys(shard, issuance.claims))
+  if (credential.certificate !== undefined) keys.push(certificatesKey(taskId), certifiedTasksKey(grantId))
   return keys
 }
 
@@ -138,8 +143,20 @@ function recordArguments(issuance: Issuance): Argument[] {
     args.push(handedOn.holder, handedOn.ticket.binding, claimTtl(handedOn.ticket.until, now))
   }
   args.push(...claimArguments(claims, now))
+  if (credential.certificate !== undefined) args.push(...certificateArguments(credential, credential.certificate, now))
   return args
 }
+
+const certificateArguments = (
+  credential: CredentialRecord,
+  { authority }: NonNullable<CredentialRecord['certificate']>,
+  now: EpochSeconds,
+): Argument[] => [
+  certificateMember(credential, authority),
+  credential.expiresAt,
+  certificateTtl(credential.expiresAt, now),
+  now - KEPT_AFTER_EXPIRY_SECONDS,
+]
 
 function parseStanding(id: CredentialId, reply: readonly Reply[], now: EpochSeconds): CredentialStanding {
   const [row, grantRow, taskRowOf, parentsLive] = listOf(reply)

@@ -44,6 +44,8 @@ export const deferralKey = (shard: Shard, hash: string): string => `${tag(shard)
 // What belongs to one grant or task.
 export const openCodesKey = (id: GrantId): string => `${tag(shardOf(id))}o${shortId(id)}`
 export const childrenKey = (id: TaskId): string => `${tag(shardOf(id))}k${shortId(id)}`
+export const certificatesKey = (id: TaskId): string => `${tag(shardOf(id))}i${shortId(id)}`
+export const certifiedTasksKey = (id: GrantId): string => `${tag(shardOf(id))}h${shortId(id)}`
 
 // Where things are found, and what is counted, by digest.
 export const runKey = (shard: Shard, run: string): string => `${tag(shard)}r${shortDigest(run)}`
@@ -59,6 +61,7 @@ export const listKey = (shard: Shard): string => `${tag(shard)}l`
 export const pendingKey = (shard: Shard): string => `${tag(shard)}p`
 export const deadlinesKey = (shard: Shard): string => `${tag(shard)}z`
 export const evidenceKey = (shard: Shard): string => `${tag(shard)}v`
+export const endsKey = (shard: Shard): string => `${tag(shard)}f`
 export const countersKey = (shard: Shard): string => `${tag(shard)}m`
 export const probeKey = (shard: Shard): string => `${tag(shard)}q`
 

@@ -1,6 +1,7 @@
 import type { Stores } from '../../grants/stores.js'
 import type { Clock } from '../../runtime/clock.js'
 import { Fault } from '../../runtime/fault.js'
+import { redisCertificateStore } from './certificates.js'
 import { commandsOn, ofEachShard, type Commands } from './commands.js'
 import { createClient, mastersOf, type RedisClient, type RedisEvent } from './connect.js'
 import { redisDeadlineStore } from './deadlines.js'
@@ -70,11 +71,12 @@ export async function openRedisStores(options: RedisStoresOptions): Promise<Stor
     timeoutMs: Math.ceil(commandTimeoutMs / 2),
   })
   return {
-    grants: redisGrantStore(commands, clock),
+    grants: redisGrantStore(commands),
     deferrals: redisDeferralStore(commands, clock),
     issuance: redisIssuanceStore(commands),
-    tasks: redisTaskStore(commands, clock),
+    tasks: redisTaskStore(commands),
     deadlines: redisDeadlineStore(commands),
+    certificates: redisCertificateStore(commands),
     evidence: redisEvidenceStore(commands),
     keys: redisKeyStore(commands, keyRingKey),
     authorities: redisKeyStore(commands, authoritiesKey),

@@ -1,3 +1,4 @@
+import type { IndexedCertificate } from '../../grants/certificate-store.js'
 import type { DeferralRecord, GrantRecord } from '../../grants/grant-store.js'
 import type { GrantStatus } from '../../grants/grant.js'
 import type { CredentialRecord, TaskRecord } from '../../grants/issuance-store.js'
@@ -12,6 +13,7 @@ import { shortId } from './short-id.js'
 /**
  * A record is one string: a header of words, a line feed, and the opaque document. One string costs a third of a hash
  * with a long field, and a script reads its first words without parsing the rest. The state is the first letter.
+ * What has certificates below it is marked by scripts: `+` at the end of the last word of a grant and of a task.
  */
 const STATUS_LETTERS: Readonly<Record<GrantStatus, string>> = {
   pending: 'p',
@@ -44,12 +46,15 @@ interface Row {
   readonly rest: Buffer
 }
 
-function split(row: Buffer, count: number): Row {
+function split(row: Buffer, count: number, most: number = count): Row {
   const end = row.indexOf(0x0a)
   const words = row.toString('utf8', 1, end).split(' ')
-  if (end < 1 || words.length !== count) throw unreadable()
+  if (end < 1 || words.length < count || words.length > most) throw unreadable()
   return { letter: row.toString('latin1', 0, 1), words, rest: row.subarray(end + 1) }
 }
+
+/** A last word, without its mark. */
+const unmarked = (word: string): string => (word.endsWith('+') ? word.slice(0, -1) : word)
 
 const unreadable = (): Error => storeUnavailable('a record in Redis has an unknown form')
 
@@ -68,7 +73,8 @@ export const grantIndex = ({ index }: GrantRecord, anchor: string): string =>
 
 export function parseGrantRow(id: GrantId, row: Buffer): GrantRecord {
   const { letter, words, rest } = split(row, 7)
-  const [version, deadline, maxTasks, tasks, , , index = ''] = words
+  const [version, deadline, maxTasks, tasks, , , lastWord = ''] = words
+  const index = unmarked(lastWord)
   return {
     id,
     version: Number(version),
@@ -101,29 +107,48 @@ export function parseTaskRow(id: TaskId, row: Buffer): TaskRecord {
     leaseUntil: Number(leaseUntil),
     endsRun: endsRun === '1',
     run,
-    errand,
+    errand: unmarked(errand),
     document: rest.toString('utf8'),
   }
 }
 
-/** `<-, or how it ended><expires> <grant> <task> <ancestors>` */
-export const credentialRow = (credential: CredentialRecord): string =>
-  `-${credential.expiresAt} ${shortId(credential.grantId)} ${shortId(credential.taskId)} ` +
-  `${credential.ancestors.map(shortId).join(',')}\n${credential.document}`
+/**
+ * `<- or +, or how it ended><expires> <grant> <task> <ancestors>`, and for a certificate its authority. `+`: it is one, or one was
+ * handed on from it.
+ */
+export const credentialRow = ({ certificate, ...credential }: CredentialRecord): string =>
+  `${certificate === undefined ? '-' : '+'}${credential.expiresAt} ${shortId(credential.grantId)} ` +
+  `${shortId(credential.taskId)} ${ancestorsWord(credential)}` +
+  `${certificate === undefined ? '' : ` ${certificate.authority}`}\n${credential.document}`
+
+const ancestorsWord = ({ ancestors }: Pick<CredentialRecord, 'ancestors'>): string => ancestors.map(shortId).join(',')
+
+const ancestorsIn = (shard: Shard, word: string): CredentialId[] =>
+  word === '' ? [] : word.split(',').map((short) => credentialIdIn(shard, short))
 
 export function parseCredentialRow(id: CredentialId, row: Buffer): { credential: CredentialRecord; ended: boolean } {
-  const { letter, words, rest } = split(row, 4)
-  const [expiresAt, grant = '', task = '', ancestors = ''] = words
+  const { letter, words, rest } = split(row, 4, 5)
+  const [expiresAt, grant = '', task = '', ancestors = '', authority] = words
   const shard = shardOf(id)
   const credential: CredentialRecord = {
     id,
     grantId: grantIdIn(shard, grant),
     taskId: taskIdIn(shard, task),
-    ancestors: ancestors === '' ? [] : ancestors.split(',').map((short) => credentialIdIn(shard, short)),
+    ancestors: ancestorsIn(shard, ancestors),
     expiresAt: Number(expiresAt),
     document: rest.toString('utf8'),
+    ...(authority === undefined ? {} : { certificate: { authority } }),
   }
-  return { credential, ended: letter !== '-' }
+  return { credential, ended: letter !== '-' && letter !== '+' }
+}
+
+/** `<certificate> <authority> <ancestors>`, which stands at the time when it expires. */
+export const certificateMember = ({ id, ancestors }: CredentialRecord, authority: string): string =>
+  `${shortId(id)} ${authority} ${ancestorsWord({ ancestors })}`
+
+export function parseCertificateMember(shard: Shard, member: string, expiresAt: number): IndexedCertificate {
+  const [short = '', authority = '', ancestors = ''] = member.split(' ')
+  return { id: credentialIdIn(shard, short), authority, expiresAt, ancestors: ancestorsIn(shard, ancestors) }
 }
 
 /** `<o, r or c><interval> <last poll, ms> <expires> <grant> <holder>` */

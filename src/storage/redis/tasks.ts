@@ -1,5 +1,4 @@
 import type { TaskEnd, TaskStore } from '../../grants/task-store.js'
-import type { Clock } from '../../runtime/clock.js'
 import { shardOf } from '../../runtime/ids.js'
 import { eventArguments, revisionArguments, revisionKeys } from './arguments.js'
 import type { Argument, Commands } from './commands.js'
@@ -11,7 +10,7 @@ import { loadScript } from './script.js'
 const RENEW = loadScript('renew-task')
 const END = loadScript('end-task')
 
-export const redisTaskStore = (commands: Commands, clock: Clock): TaskStore => ({
+export const redisTaskStore = (commands: Commands): TaskStore => ({
   async read(id) {
     const row = await commands.single('get', [taskKey(id)])
     return row === null ? undefined : parseTaskRow(id, bytesOf(row))
@@ -28,7 +27,7 @@ export const redisTaskStore = (commands: Commands, clock: Clock): TaskStore => (
   },
 
   async end(end) {
-    return wordOf(await commands.change(END, endKeys(end), endArguments(end, clock)), [
+    return wordOf(await commands.change(END, endKeys(end), endArguments(end)), [
       'ended',
       'already',
       'not_lapsed',
@@ -46,13 +45,14 @@ function endKeys({ id, grant }: TaskEnd): string[] {
   return [...own, keys.grant, keys.index, keys.pending, keys.pendingCount, ...keys.optional]
 }
 
-function endArguments({ id, state, onlyIfLapsed, grant, events }: TaskEnd, clock: Clock): Argument[] {
+function endArguments({ id, state, onlyIfLapsed, grant, at, events }: TaskEnd): Argument[] {
   const shard = shardOf(id)
   return [
     stateLetter(state),
     onlyIfLapsed ?? '',
     grant === undefined ? 0 : 1,
-    ...(grant === undefined ? ['', '', '', 0, '', ''] : revisionArguments(grant, clock.now())),
+    ...(grant === undefined ? ['', '', '', 0, '', ''] : revisionArguments(grant)),
     ...eventArguments(shard, [...events, ...(grant?.events ?? [])]),
+    at,
   ]
 }

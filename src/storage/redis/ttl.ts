@@ -1,3 +1,4 @@
+import { KEPT_AFTER_EXPIRY_SECONDS } from '../../grants/certificate-store.js'
 import type { EpochSeconds } from '../../runtime/clock.js'
 
 /**
@@ -12,6 +13,8 @@ const milliseconds = (seconds: number): number => Math.max(seconds, HOUR) * 1000
 /** A claim that was forgotten could be taken twice. */
 export const claimTtl = (until: EpochSeconds, now: EpochSeconds): number => milliseconds(until - now + HOUR)
 export const credentialTtl = (expiresAt: EpochSeconds, now: EpochSeconds): number => milliseconds(expiresAt - now + DAY)
+export const certificateTtl = (expiresAt: EpochSeconds, now: EpochSeconds): number =>
+  milliseconds(expiresAt - now + KEPT_AFTER_EXPIRY_SECONDS)
 export const deferralTtl = (expiresAt: EpochSeconds, now: EpochSeconds): number =>
   milliseconds(expiresAt - now + RETENTION_SECONDS)
 export const coolDownTtl = (until: EpochSeconds, now: EpochSeconds): number => milliseconds(until - now + HOUR)

@@ -115,7 +115,8 @@ export async function keepReviewed(store, safe, { grant, place }, now) {
     now,
   }
   const requested = await store.request(asked)
-  const revised = await store.revise({ record: safe.close(grant, 2, index), from: 1, joinKey, anchorKey, events: [] })
+  const revision = { record: safe.close(grant, 2, index), from: 1, joinKey, anchorKey, at: now, events: [] }
+  const revised = await store.revise(revision)
   if (requested.kind !== 'requested' || revised !== 'revised') throw new Error(`${requested.kind} ${revised}`)
 }
 

@@ -4,10 +4,12 @@
            say: join key · cool-down
      ARGV  1 state letter  2 only if its lease ended by then, s, '' when not  3 revision, 1 or 0
            4 version of the grant  5 head of its row  6 document  7 join key, 1 or 0  8 cools down until, s, '' when not
-           9 TTL of that, ms  10 number of events  11 the events
-     The key of the run is made here from the row of the task: same hash tag, so the same slot.
+           9 TTL of that, ms  10 number of events  11 the events  12 at, s
+     The keys of the run, from the row of the task, and of the feed of ends are made here: same hash tag, so the same slot.
      Returns  ended | already | not_lapsed | conflict | unknown ]]
 --@include append-events
+--@include certificates
+--@include ends
 --@include index
 --@include revision
 local row = redis.call('GET', KEYS[1])
@@ -32,6 +34,11 @@ if grantRow then
     join = ARGV[7] == '1' and KEYS[9] or '', coolDown = ARGV[8] ~= '' and KEYS[#KEYS] or '',
     head = ARGV[5], body = ARGV[6], coolDownUntil = ARGV[8], coolDownTtl = ARGV[9],
   }, grantRow)
+end
+if grantRow and isMarked(grantRow) and isEnd(ARGV[5]) then
+  appendEnd(KEYS[1], 'g' .. KEYS[5]:sub(6), ARGV[12])
+elseif isMarked(row) then
+  appendEnd(KEYS[1], 't' .. KEYS[1]:sub(6), ARGV[12])
 end
 appendEvents(KEYS[3], KEYS[4], ARGV[10], ARGV[11])
 return 'ended'

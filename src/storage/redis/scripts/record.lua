@@ -2,16 +2,19 @@
      first write: a script that fails is not rolled back.
      KEYS  1 credential  2 run  3 grant  4 task  5 errand  6 deadlines  7 evidence  8 counters
            created grants: list of grants, index · handed on: claim of the ticket, children of the task ·
-           deferral: code, open codes of its grant · ancestors · claims
+           deferral: code, open codes of its grant · ancestors · claims ·
+           certificates: certificates of the task, certified tasks of the grant
      ARGV  1 now, s  2 version of the grant, '' for one that is created  3 version of the run, '' to renew
            4 lease until, s  5 unsent at, s  6 row of the credential  7 its TTL, ms  8 row of a task that is opened
            9 most children, '' when not handed on  10 code, 1 or 0  11 number of ancestors  12 number of claims
            13 retention, ms  14 number of events  15 the events
            created grants: head, index, document · handed on: holder, binding and TTL of the ticket
            claims: binding, TTL each
+           certificates: member, expires at, s, TTL, ms, expired ones forgotten up to, s
      Returns  recorded | conflict | claim_taken | run_ended | grant_ended | task_ended | parent_ended | over_tasks |
               over_children | ticket_used | deferral_closed ]]
 --@include append-events
+--@include certificates
 --@include claims
 --@include index
 local credential, run, grant, task, errand = KEYS[1], KEYS[2], KEYS[3], KEYS[4], KEYS[5]
@@ -71,7 +74,7 @@ else
 end
 
 for parent = firstAncestor, firstClaim - 1 do
-  local expires = rows[parent] and rows[parent]:match('^%-(%d+) ')
+  local expires = rows[parent] and rows[parent]:match('^[-+](%d+) ')
   if not expires or tonumber(expires) <= now then return 'parent_ended' end
 end
 if handedOn and tonumber(redis.call('HGET', children, holder) or 0) >= tonumber(ARGV[9]) then
@@ -128,5 +131,14 @@ end
 if opens then writeRun(run, runAt + 1, false, sealed) end
 redis.call('SET', credential, ARGV[6], 'PX', ARGV[7])
 redis.call('ZADD', deadlines, unpack(due))
+local certificates = firstClaim + claimCount
+if KEYS[certificates] then
+  local argAt = firstClaimArg + 2 * claimCount
+  keepCertificate(KEYS[certificates], ARGV[argAt], ARGV[argAt + 1], ARGV[argAt + 2], ARGV[argAt + 3])
+  keepCertificate(KEYS[certificates + 1], task:sub(6), ARGV[argAt + 1], ARGV[argAt + 2], ARGV[argAt + 3])
+  mark(grant)
+  mark(task)
+  for parent = firstAncestor, firstClaim - 1 do redis.call('SETRANGE', KEYS[parent], 0, '+') end
+end
 appendEvents(evidence, counters, ARGV[14], ARGV[15])
 return 'recorded'

@@ -9,6 +9,11 @@ local function revisable(row, from)
   return version == from and (status == 'p' or status == 'a')
 end
 
+-- Whether a head says that the grant has ended.
+local function isEnd(head)
+  return not head:find('^[pa]')
+end
+
 local function stopPending(r, short)
   redis.call('ZREM', r.pending, short)
   if redis.call('DECR', r.pendingCount) <= 0 then redis.call('DEL', r.pendingCount) end
