@@ -70,3 +70,6 @@ export const shardOfWorkload = (source: string, anchor: string): Shard =>
   (createHash('sha256')
     .update(JSON.stringify([source, anchor]))
     .digest()[0] ?? 0) & 0x3f
+
+/** The shard of a claim that belongs to no workload: spread by the claim's own key, a `sha256Base64url`. */
+export const shardOfHash = (hash: string): Shard => (Buffer.from(hash.slice(0, 4), 'base64url')[0] ?? 0) & 0x3f

@@ -25,21 +25,53 @@ const TYPES = new Set(['jwt', 'jose', 'at+jwt', 'application/jwt', 'application/
 
 /** The refusal is a text for the log: it names what is wrong and holds nothing of the token. */
 export function parseJws(compact: unknown): Result<ParsedJws, string> {
+  const parts = takeApart(compact)
+  if (!parts.ok) return parts
+  const header = readHeader(parts.value.header)
+  if (!header.ok) return header
+  const read = readParts(parts.value)
+  return read.ok ? ok({ ...header.value, ...read.value }) : read
+}
+
+/** A compact JWS with the parameters of its header as they stand: for a kind of token that has rules of its own for them. */
+export interface RawJws extends Pick<ParsedJws, 'claims' | 'signingInput' | 'signature'> {
+  readonly parameters: Claims
+}
+
+/** As strict as `parseJws` on form, and with no opinion on the header. */
+export function parseRawJws(compact: unknown): Result<RawJws, string> {
+  const parts = takeApart(compact)
+  if (!parts.ok) return parts
+  const parameters = readParameters(parts.value.header)
+  if (!parameters.ok) return parameters
+  const read = readParts(parts.value)
+  return read.ok ? ok({ parameters: parameters.value, ...read.value }) : read
+}
+
+interface Parts {
+  readonly header: string
+  readonly payload: string
+  readonly signature: string
+  readonly signed: string
+}
+
+function takeApart(compact: unknown): Result<Parts, string> {
   if (typeof compact !== 'string') return refuse('not a text')
   if (compact.length > MAX_ASSERTION_BYTES) return refuse('larger than 16 KiB')
   const parts = compact.split('.', 4)
-  const [headerPart, payloadPart, signaturePart] = parts
-  if (parts.length !== 3 || headerPart === undefined || payloadPart === undefined || signaturePart === undefined)
+  const [header, payload, signature] = parts
+  if (parts.length !== 3 || header === undefined || payload === undefined || signature === undefined)
     return refuse('not a compact JWS of three parts')
-  const header = readHeader(headerPart)
-  if (!header.ok) return header
-  const payload = decodeBase64url(payloadPart)
-  const signature = decodeBase64url(signaturePart)
+  return ok({ header, payload, signature, signed: compact.slice(0, header.length + 1 + payload.length) })
+}
+
+function readParts(parts: Parts): Result<Pick<ParsedJws, 'claims' | 'signingInput' | 'signature'>, string> {
+  const payload = decodeBase64url(parts.payload)
+  const signature = decodeBase64url(parts.signature)
   if (payload === undefined || signature === undefined) return refuse('not canonical base64url')
   const claims = parseStrictObject(payload)
   if (claims === undefined) return refuse('the payload is not a plain JSON object')
-  const signingInput = Buffer.from(compact.slice(0, headerPart.length + 1 + payloadPart.length), 'latin1')
-  return ok({ ...header.value, claims, signingInput, signature })
+  return ok({ claims, signingInput: Buffer.from(parts.signed, 'latin1'), signature })
 }
 
 interface Header {
@@ -55,16 +87,21 @@ const MAX_REMEMBERED_HEADER = 512
 function readHeader(part: string): Result<Header, string> {
   const known = headers.get(part)
   if (known !== undefined) return ok(known)
-  const bytes = decodeBase64url(part)
-  if (bytes === undefined) return refuse('not canonical base64url')
-  const parameters = parseStrictObject(bytes)
-  if (parameters === undefined) return refuse('the header is not a plain JSON object')
-  const header = checkHeader(parameters)
+  const parameters = readParameters(part)
+  if (!parameters.ok) return parameters
+  const header = checkHeader(parameters.value)
   if (header.ok && part.length <= MAX_REMEMBERED_HEADER) {
     if (headers.size >= MAX_HEADERS) headers.clear()
     headers.set(part, header.value)
   }
   return header
+}
+
+function readParameters(part: string): Result<Claims, string> {
+  const bytes = decodeBase64url(part)
+  if (bytes === undefined) return refuse('not canonical base64url')
+  const parameters = parseStrictObject(bytes)
+  return parameters === undefined ? refuse('the header is not a plain JSON object') : ok(parameters)
 }
 
 function checkHeader(parameters: Claims): Result<Header, string> {

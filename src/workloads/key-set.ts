@@ -20,6 +20,8 @@ export interface KeySet {
 }
 
 const MAX_KEYS = 100
+/** Members of private and of symmetric keys (RFC 7518 §6). */
+const SECRET_MEMBERS = ['d', 'p', 'q', 'dp', 'dq', 'qi', 'oth', 'k', 'priv']
 const MIN_RSA_BITS = 2048
 /** Above this a verification costs more than it proves. */
 const MAX_RSA_BITS = 8192
@@ -70,8 +72,8 @@ function readKey(member: unknown): UsableKey | undefined {
   if (!isForVerifying(jwk)) return undefined
   const fitting = [...ALGORITHMS].filter(([alg, algorithm]) => fits(jwk, alg, algorithm))
   if (fitting.length === 0) return undefined
-  const key = importKey(jwk)
-  if (key === undefined || isWeak(key)) return undefined
+  const key = importStrong(jwk)
+  if (key === undefined) return undefined
   const kid = jwk['kid']
   return {
     kid: typeof kid === 'string' ? kid : undefined,
@@ -79,9 +81,21 @@ function readKey(member: unknown): UsableKey | undefined {
   }
 }
 
+/** A public key that stands by itself, as in the header of a DPoP proof; `undefined` for one that `parseKeySet` would pass over. */
+export interface LoneKey extends VerificationKey {
+  readonly publicKey: KeyObject
+}
+
+export function readLoneKey(jwk: Readonly<Record<string, unknown>>, alg: string): LoneKey | undefined {
+  const algorithm = ALGORITHMS.get(alg)
+  if (algorithm === undefined || !isForVerifying(jwk) || !fits(jwk, alg, algorithm)) return undefined
+  const publicKey = importStrong(jwk)
+  return publicKey === undefined ? undefined : { publicKey, ...verificationKey(publicKey, alg, algorithm) }
+}
+
 function isForVerifying(jwk: Readonly<Record<string, unknown>>): boolean {
   // A private key in a public document is known to everybody (RFC 7517 §9.2).
-  if (jwk['d'] !== undefined || jwk['priv'] !== undefined) return false
+  if (SECRET_MEMBERS.some((member) => jwk[member] !== undefined)) return false
   if (jwk['use'] !== undefined && jwk['use'] !== 'sig') return false
   const operations = jwk['key_ops']
   return operations === undefined || (Array.isArray(operations) && operations.includes('verify'))
@@ -91,6 +105,11 @@ function fits(jwk: Readonly<Record<string, unknown>>, alg: string, algorithm: Al
   if (jwk['kty'] !== algorithm.kty) return false
   if (algorithm.crv !== undefined && jwk['crv'] !== algorithm.crv) return false
   return jwk['alg'] === undefined || jwk['alg'] === alg
+}
+
+function importStrong(jwk: Readonly<Record<string, unknown>>): KeyObject | undefined {
+  const key = importKey(jwk)
+  return key === undefined || isWeak(key) ? undefined : key
 }
 
 function importKey(jwk: Readonly<Record<string, unknown>>): KeyObject | undefined {

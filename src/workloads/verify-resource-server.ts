@@ -3,7 +3,7 @@ import type { IssuanceStore } from '../grants/issuance-store.js'
 import type { Catalogue, ResourceClient } from '../policy/catalogue.js'
 import type { Clock } from '../runtime/clock.js'
 import { sha256Base64url, sha256Hex } from '../runtime/digest.js'
-import { SHARDS, type Shard } from '../runtime/ids.js'
+import { shardOfHash } from '../runtime/ids.js'
 import { ok, refuse, type Result } from '../runtime/result.js'
 import { ALGORITHMS } from './algorithms.js'
 import { checkClaims } from './check-claims.js'
@@ -100,12 +100,9 @@ async function verifyAssertion(
   if (key === undefined || !(await key.verify(signingInput, signature))) return invalid
   const claim = sha256Base64url(JSON.stringify(['resource server', server.id, checked.value.jti]))
   const used = await deps.store.claim(
-    shardOfClaim(claim),
+    shardOfHash(claim),
     { key: claim, binding: '', until: checked.value.expiresAt },
     now,
   )
   return used === 'taken' ? refuse({ reason: 'resource_server_assertion_used' }) : ok(server)
 }
-
-/** A resource server has no shard of its own: its claims are spread by their hash. */
-const shardOfClaim = (claim: string): Shard => claim.charCodeAt(0) % SHARDS

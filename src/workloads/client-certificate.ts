@@ -1,0 +1,18 @@
+import { sha256Base64url } from '../runtime/digest.js'
+import type { ProvedCertificate } from './possession.js'
+
+/** The certificate of a client, whose key the TLS handshake has proved: here, or at a proxy that we believe. */
+export interface ClientCertificate {
+  /** DER, the client's own first, then as many of its issuers as it sent. Not empty. */
+  readonly chain: readonly [Buffer, ...Buffer[]]
+  /**
+   * Its chain ends in a CA of the listener's `client_ca_file`, at a time when all of it was valid. Otherwise only the key is
+   * proved, and nothing that the certificate says may be believed.
+   */
+  readonly verified: boolean
+}
+
+/** RFC 8705 §3.1: `x5t#S256`. */
+export const proveCertificate = ({ chain }: ClientCertificate): ProvedCertificate => ({
+  x5tS256: sha256Base64url(chain[0]),
+})
