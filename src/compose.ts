@@ -42,6 +42,8 @@ import { createRateLimit } from './runtime/rate-limit.js'
 import { openEmbeddedStores } from './storage/embedded/open.js'
 import { openRedisStores } from './storage/redis/open.js'
 import { ALGORITHMS } from './workloads/algorithms.js'
+import { DPOP_ALGORITHMS } from './workloads/dpop.js'
+import { createDpopNonces } from './workloads/dpop-nonce.js'
 import { createIssuerKeys, type IssuerKeys } from './workloads/issuer-keys.js'
 import { createResourceServerVerifier } from './workloads/verify-resource-server.js'
 import { createWorkloadVerifier } from './workloads/verify-workload.js'
@@ -195,12 +197,14 @@ function wire(settings: Settings, given: Given): Parts {
     describe,
   }
   const sweeper = createSweeper({ ...grants, deadlines: stores.deadlines, log, metrics })
+  const dpopNonces = createDpopNonces({ key: given.masterKey.derive('dpop-nonce'), clock })
   const edge: Edge = createEdge({
     issuer,
     listen: settings.listen,
     routes: routesOf(settings, given, { grants, tokens, delivery, issuerKeys, isStopping: () => edge.isStopping() }),
     addressLimit: createRateLimit({ perMinute: limits.requestsPerMinute.address, clock }),
     bodyBytes: limits.bodyBytes,
+    dpopNonce: () => dpopNonces.current(),
     clock,
     log,
     metrics,
@@ -300,12 +304,22 @@ function routesOf(
       issuer,
       signingAlgs: algsOf(settings),
       clientAlgs: [...ALGORITHMS.keys()],
+      dpopAlgs: DPOP_ALGORITHMS,
+      ...mutualTlsOf(settings),
       detailTypes: [...new Set([...catalogue.resources.values()].flatMap((resource) => [...resource.details.keys()]))],
     }),
     ...healthRoutes(readinessOf(settings, given, issuerKeys, isStopping)),
     metricsRoute(metrics, () => collect(settings, given, issuerKeys)),
   ]
   return [...routes, openapiRoute({ issuer, version: given.version }, routes)]
+}
+
+/** Where clients can show certificates, as the metadata has it. Of several such listeners, the first. */
+function mutualTlsOf({ listen, issuer }: Settings): { mutualTls: boolean; mutualTlsBase: string | undefined } {
+  const [first] = listen.filter(({ serve }) => serve.includes('mtls'))
+  const base =
+    first?.mtlsOrigin === undefined ? undefined : first.mtlsOrigin + issuer.slice(new URL(issuer).origin.length)
+  return { mutualTls: first !== undefined, mutualTlsBase: base }
 }
 
 function cursorsOf(masterKey: MasterKey): Cursors {

@@ -34,13 +34,18 @@ const listener = z
       .array(z.enum(['api', 'mtls', 'pki', 'metrics']))
       .min(1)
       .describe(
-        '`api`: everything for clients and people; `metrics`: Prometheus; `mtls` and `pki`: not in this build.',
+        '`api`: everything for clients and people; `mtls`: the same, for clients that show a certificate (RFC 8705); `metrics`: Prometheus; `pki`: not in this build.',
       ),
     tls: z
       .strictObject({
         cert_file: value.file().describe('PEM of the certificate, its chain after it.'),
         key_file: value.file().describe('PEM of its private key.'),
-        client_ca_file: value.file().optional().describe('PEM of the CAs of client certificates, for `mtls`.'),
+        client_ca_file: value
+          .file()
+          .optional()
+          .describe(
+            'PEM of the CAs of client certificates, for `mtls`: others are refused. Without it any certificate is taken, and proves its key alone.',
+          ),
       })
       .optional()
       .describe('Serve https. Without it, plain http: only on loopback, for `pki`, or with `behind_proxy: true`.'),
@@ -51,7 +56,15 @@ const listener = z
     trusted_proxies: z
       .array(value.addressRange())
       .default([])
-      .describe("Whose `X-Forwarded-For` is believed for the caller's address. Nobody's by default."),
+      .describe(
+        "Whose `X-Forwarded-For` is believed for the caller's address, and with `mtls` whose `Client-Cert` (RFC 9440) for its certificate. Nobody's by default.",
+      ),
+    url: value
+      .mutualTlsUrl()
+      .optional()
+      .describe(
+        "For `mtls`: where clients reach it, `https://host:port`; the issuer's path follows. Default: the issuer's host with this port. Required with `behind_proxy`.",
+      ),
   })
   .describe('Where Errand listens.')
 

@@ -7,7 +7,9 @@ import type { Listener } from './settings.js'
 /** Where Errand listens: nothing in clear text beyond this machine, unless somebody says who protects it. */
 export function settleListeners(draft: Draft, desk: Desk): readonly Listener[] {
   reportRepeats(draft.listen, desk)
-  const settled = draft.listen.flatMap((entry, at) => (entry === undefined ? [] : [settleListener(entry, at, desk)]))
+  const settled = draft.listen.flatMap((entry, at) =>
+    entry === undefined ? [] : [settleListener(entry, at, draft, desk)],
+  )
   const complete = draft.listen.length > 0 && !draft.listen.includes(undefined)
   if (complete && !settled.some(({ serve }) => serve.includes('api'))) {
     desk.report(['listen'], 'serves the api nowhere', 'add api to the serve of one listener')
@@ -19,11 +21,13 @@ export function settleListeners(draft: Draft, desk: Desk): readonly Listener[] {
 export const isLocalOnly = (listener: Pick<ListenerEntry, 'host' | 'behind_proxy'>): boolean =>
   isLoopbackHost(listener.host) && !listener.behind_proxy
 
-function settleListener(entry: ListenerEntry, at: number, desk: Desk): Listener {
+function settleListener(entry: ListenerEntry, at: number, draft: Draft, desk: Desk): Listener {
   checkPlainHttp(entry, at, desk)
   checkMetrics(entry, at, desk)
   checkProxies(entry, at, desk)
   if (entry.tls !== undefined) checkTls(entry.tls, entry, at, desk)
+  checkMutualTls(entry, at, desk)
+  const mtlsOrigin = originOf(entry, draft)
   return {
     host: entry.host,
     port: entry.port,
@@ -31,6 +35,7 @@ function settleListener(entry: ListenerEntry, at: number, desk: Desk): Listener 
     ...(entry.tls === undefined ? {} : { tls: tlsFiles(entry.tls, desk) }),
     behindProxy: entry.behind_proxy,
     trustedProxies: entry.trusted_proxies,
+    ...(mtlsOrigin === undefined ? {} : { mtlsOrigin }),
   }
 }
 
@@ -74,6 +79,34 @@ function checkTls(tls: NonNullable<ListenerEntry['tls']>, entry: ListenerEntry, 
   if (!entry.serve.includes('mtls')) {
     desk.report([...path, 'client_ca_file'], 'is of no use without mtls', 'take it out')
   }
+}
+
+/** A certificate comes by TLS that ends here, or from a proxy that somebody has named. */
+function checkMutualTls(entry: ListenerEntry, at: number, desk: Desk): void {
+  const path = ['listen', at]
+  if (!entry.serve.includes('mtls')) {
+    if (entry.url !== undefined) desk.report([...path, 'url'], 'is of no use without mtls', 'take it out')
+    return
+  }
+  if (entry.tls !== undefined) return
+  if (!entry.behind_proxy) {
+    desk.report([...path, 'serve'], 'serves mtls without TLS', 'add tls: { cert_file, key_file, client_ca_file }')
+    return
+  }
+  if (entry.trusted_proxies.length === 0) {
+    const remedy =
+      'name the addresses whose Client-Cert is believed (RFC 9440); these proxies must take it out of what clients send'
+    desk.report([...path, 'trusted_proxies'], 'is empty, so that nobody could show a certificate', remedy)
+  }
+  if (entry.url === undefined)
+    desk.report([...path, 'url'], 'is missing', 'say where clients reach this proxy: https://host:port')
+}
+
+/** The issuer's host with this port, unless it is said. */
+function originOf({ serve, url, tls, port }: ListenerEntry, { issuer }: Draft): string | undefined {
+  if (!serve.includes('mtls')) return undefined
+  if (url !== undefined || tls === undefined || port === 0 || issuer === undefined) return url
+  return new URL(`https://${new URL(issuer).hostname}:${port}`).origin
 }
 
 const tlsFiles = (tls: NonNullable<ListenerEntry['tls']>, desk: Desk): NonNullable<Listener['tls']> => ({

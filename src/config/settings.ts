@@ -29,8 +29,10 @@ export interface Listener {
   /** Absolute paths, which were readable when the configuration was loaded. */
   readonly tls?: { readonly certFile: string; readonly keyFile: string; readonly clientCaFile?: string }
   readonly behindProxy: boolean
-  /** Addresses and ranges whose `X-Forwarded-For` is believed. */
+  /** Addresses and ranges whose `X-Forwarded-For`, and with `mtls` whose `Client-Cert`, is believed. */
   readonly trustedProxies: readonly string[]
+  /** With `mtls`: `https://host:port` where clients reach it. Absent where nobody can say, on a port that is not chosen yet. */
+  readonly mtlsOrigin?: string
 }
 
 export type StoreSettings = EmbeddedStoreSettings | RedisStoreSettings

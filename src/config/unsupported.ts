@@ -22,10 +22,6 @@ const pkiListener: Rule = (draft, report) => {
   reportService('pki', 'take it out: there is no CRL and no OCSP to serve', draft, report)
 }
 
-const mtlsListener: Rule = (draft, report) => {
-  reportService('mtls', 'take it out: workloads prove themselves by assertions', draft, report)
-}
-
 const signedApprovals: Rule = (draft, report) => {
   for (const [name, entry] of draft.tiers) {
     if (entry === undefined || entry.approval === 'policy' || !isSigned(entry)) continue
@@ -68,7 +64,7 @@ const mtlsClients: Rule = (draft, report) => {
   })
 }
 
-function reportService(service: 'mtls' | 'pki', remedy: string, draft: Draft, report: Report): void {
+function reportService(service: 'pki', remedy: string, draft: Draft, report: Report): void {
   draft.listen.forEach((entry, at) => {
     const position = entry?.serve.indexOf(service) ?? -1
     if (position >= 0) report(['listen', at, 'serve', position], `${service} ${notYet}`, remedy)
@@ -79,7 +75,6 @@ const rules: readonly Rule[] = [
   policies,
   pki,
   pkiListener,
-  mtlsListener,
   signedApprovals,
   boundCredentials,
   certificates,

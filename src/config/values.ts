@@ -186,6 +186,15 @@ export const storeUrl = () =>
   })
 
 /** CRLs and OCSP are fetched over plain http: they are signed, and https could need them first (RFC 5280 §8). */
+/** Where clients with certificates come in: only its origin, the paths are the issuer's. */
+export const mutualTlsUrl = () =>
+  checkedText('an https URL of host and port alone', (text) => {
+    if (!URL.canParse(text)) return { message: 'is not a URL' }
+    const { origin, protocol } = new URL(text)
+    if (protocol !== 'https:') return { message: 'is not https', remedy: 'only TLS can show a client certificate' }
+    return origin === text ? undefined : { message: 'is not an origin', remedy: `write ${origin}` }
+  })
+
 export const pkiUrl = () =>
   checkedText('an http URL', (text) =>
     URL.canParse(text) && /^https?:$/.test(new URL(text).protocol) ? undefined : { message: 'is not a URL' },

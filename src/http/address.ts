@@ -9,12 +9,8 @@ type Range = readonly [ipaddr.IPv4 | ipaddr.IPv6, number]
  * and whatever stands left of it was made up by the client (MDN, "Selecting an IP address").
  */
 export function createAddressOf(trustedProxies: readonly string[]): (req: IncomingMessage) => string {
-  const ranges = trustedProxies.map(parseRange)
-  if (ranges.length === 0) return peerOf
-  const isTrusted = (address: string): boolean => {
-    const parsed = parseAddress(address)
-    return parsed !== undefined && ranges.some((range) => matches(parsed, range))
-  }
+  if (trustedProxies.length === 0) return peerOf
+  const isTrusted = createIsWithin(trustedProxies)
   return (req) => {
     const peer = peerOf(req)
     if (!isTrusted(peer)) return peer
@@ -28,6 +24,20 @@ export function createAddressOf(trustedProxies: readonly string[]): (req: Incomi
       if (!isTrusted(address)) return address
     }
     return address
+  }
+}
+
+/** Whether the connection itself comes from one of these addresses, whatever a header says. */
+export function isPeerWithin(addresses: readonly string[]): (req: IncomingMessage) => boolean {
+  const isWithin = createIsWithin(addresses)
+  return (req) => isWithin(peerOf(req))
+}
+
+function createIsWithin(addresses: readonly string[]): (address: string) => boolean {
+  const ranges = addresses.map(parseRange)
+  return (address) => {
+    const parsed = parseAddress(address)
+    return parsed !== undefined && ranges.some((range) => matches(parsed, range))
   }
 }
 

@@ -1,3 +1,5 @@
+import type { ClientCertificate } from '../workloads/client-certificate.js'
+
 /** What an endpoint answers, before it is written. Endpoints return one of these and never touch the response. */
 export interface HttpAnswer {
   readonly status: number
@@ -22,8 +24,12 @@ export interface RequestContext {
   /** The connection comes from this very machine, and no proxy stands between. */
   readonly loopback: boolean
   readonly method: string
+  /** As it was sent, escapes and all, without the query. */
+  readonly path: string
   readonly authorization: string | undefined
   readonly dpop: string | undefined
+  /** At listeners that serve `mtls`: the certificate whose key the client has proved. */
+  readonly clientCertificate?: ClientCertificate
   /** Any other header, by its lowercase name; repeated ones joined as node:http does. */
   readonly header: (name: string) => string | undefined
 }

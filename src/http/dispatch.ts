@@ -8,6 +8,7 @@ import { monotonicMs } from '../runtime/stopwatch.js'
 import { addressKey, isLoopback } from './address.js'
 import type { HttpAnswer, RequestContext } from './answer.js'
 import { readBody, type BodyLimits } from './body.js'
+import type { ClientCertificateOf } from './client-certificate.js'
 import { faultAnswer, refusalAnswer, type ErrorStyle, type HttpRefusal } from './errors.js'
 import type { Route } from './route.js'
 import { securityHeaders } from './security-headers.js'
@@ -20,6 +21,9 @@ export interface DispatchDeps {
   readonly addressLimit: RateLimit
   readonly clock: Clock
   readonly addressOf: (req: IncomingMessage) => string
+  readonly certificateOf: ClientCertificateOf
+  /** What the next DPoP proof must carry (RFC 9449 §8.2). */
+  readonly dpopNonce: () => string
   readonly behindProxy: boolean
   readonly body: BodyLimits
   /** The server is about to stop: answers end their connection. */
@@ -45,7 +49,7 @@ const LOGGED_REFUSALS = 600
 const NO_BODY = Buffer.alloc(0)
 
 export function createDispatch(deps: DispatchDeps): Dispatch {
-  const { log, metrics, addressLimit, addressOf } = deps
+  const { log, metrics, addressLimit, addressOf, certificateOf } = deps
   const refusalLog = createRateLimit({ perMinute: LOGGED_REFUSALS, clock: deps.clock })
   const common = Object.entries(securityHeaders()).flat()
 
@@ -53,13 +57,17 @@ export function createDispatch(deps: DispatchDeps): Dispatch {
     route: Route,
     req: IncomingMessage,
     params: Readonly<Record<string, string>>,
-    context: RequestContext,
+    anonymous: RequestContext,
   ): Promise<HttpAnswer | undefined> {
-    const wait = addressLimit.take(addressKey(context.address))
+    const wait = addressLimit.take(addressKey(anonymous.address))
     if (wait !== undefined) {
       metrics.limited('address')
       return refusalAnswer({ reason: 'too_fast', retryAfter: wait }, route.style)
     }
+    const certificate = certificateOf(req)
+    if (!certificate.ok) return refusalAnswer(certificate.refusal, route.style)
+    const context: RequestContext =
+      certificate.value === undefined ? anonymous : { ...anonymous, clientCertificate: certificate.value }
     let body: Buffer = NO_BODY
     if (route.readsBody) {
       const read = await readBody(req, deps.body)
@@ -102,6 +110,7 @@ export function createDispatch(deps: DispatchDeps): Dispatch {
   ): void {
     try {
       const headers = [...common, 'X-Request-Id', context.requestId]
+      if (context.dpop !== undefined) headers.push('DPoP-Nonce', deps.dpopNonce())
       if (deps.isStopping()) headers.push('Connection', 'close')
       sendAnswer(res, answer, headers)
     } catch (error) {
@@ -158,10 +167,18 @@ function contextOf(req: IncomingMessage, address: string, behindProxy: boolean):
     address,
     loopback: isLoopback(req, behindProxy),
     method,
+    path: pathOf(req.url ?? ''),
     authorization: headers.authorization,
     dpop: header('dpop'),
     header,
   }
+}
+
+/** Empty for what is no path of ours, as a proxy is asked. */
+function pathOf(url: string): string {
+  const at = url.indexOf('?')
+  const path = at < 0 ? url : url.slice(0, at)
+  return path.startsWith('/') ? path : ''
 }
 
 function searchOf(url: string): string {

@@ -69,6 +69,7 @@ export type HttpRefusal =
   | { readonly reason: 'malformed_json'; readonly detail: string }
   | { readonly reason: 'malformed_request'; readonly detail: string }
   | { readonly reason: 'misplaced_token' }
+  | { readonly reason: 'client_certificate_not_accepted' }
   | {
       readonly reason: 'invalid_members'
       readonly errors: readonly { readonly at: string; readonly message: string }[]
@@ -106,6 +107,8 @@ function wireOf(refusal: HttpRefusal): WireRefusal {
       return { status: 400, title: 'the request is malformed', detail: refusal.detail }
     case 'misplaced_token':
       return { status: 400, title: 'a token stands where none belongs: send it as it is meant to be sent' }
+    case 'client_certificate_not_accepted':
+      return { status: 400, title: 'the client certificate is not accepted here: its chain, its dates or its purpose' }
     case 'invalid_members':
       return { status: 400, title: 'the request is not valid', members: { errors: refusal.errors } }
     case 'too_fast':

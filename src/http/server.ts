@@ -3,6 +3,7 @@
  * `HttpAnswer`; nothing but this folder knows that there is HTTP. `POST /token`, the hottest endpoint, stands in front of
  * express on the same server and shares everything with the others by going through the same `Dispatch`.
  */
+import { constants } from 'node:crypto'
 import { readFileSync } from 'node:fs'
 import {
   createServer,
@@ -22,6 +23,7 @@ import type { Metrics } from '../runtime/metrics.js'
 import type { RateLimit } from '../runtime/rate-limit.js'
 import { createAddressOf } from './address.js'
 import { createApp } from './app.js'
+import { createClientCertificateOf } from './client-certificate.js'
 import { createDispatch, type Dispatch } from './dispatch.js'
 import { refusalAnswer, type HttpRefusal } from './errors.js'
 import { pathsOf, type Route, type Service } from './route.js'
@@ -35,7 +37,7 @@ export interface ListenerSettings {
   readonly tls?: { readonly certFile: string; readonly keyFile: string; readonly clientCaFile?: string }
   /** Others reach this address through a proxy only. */
   readonly behindProxy: boolean
-  /** Whose `X-Forwarded-For` is believed. */
+  /** Whose `X-Forwarded-For`, and with `mtls` whose `Client-Cert`, is believed. */
   readonly trustedProxies: readonly string[]
 }
 
@@ -45,6 +47,8 @@ export interface EdgeDeps {
   readonly routes: readonly Route[]
   readonly addressLimit: RateLimit
   readonly bodyBytes: number
+  /** What the next DPoP proof must carry. */
+  readonly dpopNonce: () => string
   readonly clock: Clock
   readonly log: Log
   readonly metrics: Metrics
@@ -122,6 +126,8 @@ function serverFor(listener: ListenerSettings, deps: EdgeDeps, timeouts: Timeout
     addressLimit,
     clock,
     addressOf,
+    certificateOf: createClientCertificateOf(listener),
+    dpopNonce: deps.dpopNonce,
     body,
     isStopping,
     behindProxy: listener.behindProxy,
@@ -139,7 +145,7 @@ function serverFor(listener: ListenerSettings, deps: EdgeDeps, timeouts: Timeout
   }
   const onRequest = listenerOf(routes, basePath(deps.issuer), dispatch)
   const server = listener.tls
-    ? createTlsServer({ ...options, ...tlsOptions(listener.tls) }, onRequest)
+    ? createTlsServer({ ...options, ...tlsOptions(listener.tls, listener.serve.includes('mtls')) }, onRequest)
     : createServer(options, onRequest)
   // A client that does not read its answer is gone: what it was to get counts as not sent.
   server.setTimeout(IDLE_MS)
@@ -169,12 +175,19 @@ function versionRefusal({ httpVersion, headers }: IncomingMessage): HttpRefusal 
   return { reason: 'malformed_request', detail: 'it is not HTTP/1.1' }
 }
 
-const tlsOptions = ({ certFile, keyFile, clientCaFile }: NonNullable<ListenerSettings['tls']>) => ({
+const tlsOptions = ({ certFile, keyFile, clientCaFile }: NonNullable<ListenerSettings['tls']>, mutual: boolean) => ({
   cert: readFileSync(certFile),
   key: readFileSync(keyFile),
   minVersion: 'TLSv1.2' as const,
-  // Which certificate is asked for, and what it proves, is decided by the endpoint.
-  ...(clientCaFile !== undefined && { ca: readFileSync(clientCaFile), requestCert: true, rejectUnauthorized: false }),
+  ...(mutual && {
+    // A client without a certificate is served as anywhere; what one proves, `client-certificate.ts` says.
+    requestCert: true,
+    rejectUnauthorized: false,
+    // No sessions: a resumed one has lost the client's chain, and nobody looks at its dates again. No renegotiation: a
+    // connection has one client.
+    secureOptions: constants.SSL_OP_NO_TICKET | constants.SSL_OP_NO_RENEGOTIATION,
+  }),
+  ...(clientCaFile !== undefined && { ca: readFileSync(clientCaFile) }),
 })
 
 function bind({ host, port, serve, tls }: ListenerSettings, server: Server): Promise<BoundAddress> {

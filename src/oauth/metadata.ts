@@ -10,6 +10,12 @@ export interface MetadataFacts {
   readonly clientAlgs: readonly string[]
   /** RFC 9396 §10. */
   readonly detailTypes: readonly string[]
+  /** With which DPoP proofs may be signed. */
+  readonly dpopAlgs: readonly string[]
+  /** Somewhere clients can show certificates. */
+  readonly mutualTls: boolean
+  /** The base of the endpoints there, like the issuer, where it is known. */
+  readonly mutualTlsBase: string | undefined
 }
 
 /** Authorization server metadata (RFC 8414 §2). */
@@ -17,6 +23,9 @@ export function authorizationServerMetadata({
   issuer,
   clientAlgs,
   detailTypes,
+  dpopAlgs,
+  mutualTls,
+  mutualTlsBase,
 }: MetadataFacts): Readonly<Record<string, unknown>> {
   return {
     issuer,
@@ -32,13 +41,29 @@ export function authorizationServerMetadata({
     // A workload's assertion is its subject_token, with no client authentication on top; or its client_assertion.
     token_endpoint_auth_methods_supported: ['none', 'private_key_jwt'],
     token_endpoint_auth_signing_alg_values_supported: clientAlgs,
-    introspection_endpoint_auth_methods_supported: ['private_key_jwt', 'client_secret_basic'],
+    introspection_endpoint_auth_methods_supported: [
+      'private_key_jwt',
+      'client_secret_basic',
+      // RFC 8705 §2.1.1 and §2.2.1
+      ...(mutualTls ? ['tls_client_auth', 'self_signed_tls_client_auth'] : []),
+    ],
     introspection_endpoint_auth_signing_alg_values_supported: clientAlgs,
     revocation_endpoint_auth_methods_supported: ['none', 'private_key_jwt'],
     revocation_endpoint_auth_signing_alg_values_supported: clientAlgs,
     // Deferred Token Response, "Authorization Server Metadata" and "Cancellation".
     deferred_token_response_supported: true,
     revocation_endpoint_token_type_values_supported: [TOKEN_TYPE.accessToken, TOKEN_TYPE.deferralCode],
+    // RFC 9449 §5.1
+    dpop_signing_alg_values_supported: dpopAlgs,
+    // RFC 8705 §3.3 and §5
+    tls_client_certificate_bound_access_tokens: mutualTls,
+    ...(mutualTlsBase !== undefined && {
+      mtls_endpoint_aliases: {
+        token_endpoint: `${mutualTlsBase}/token`,
+        introspection_endpoint: `${mutualTlsBase}/introspect`,
+        revocation_endpoint: `${mutualTlsBase}/revoke`,
+      },
+    }),
     ...(detailTypes.length > 0 && { authorization_details_types_supported: detailTypes }),
   }
 }

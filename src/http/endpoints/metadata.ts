@@ -27,6 +27,11 @@ const metadataSchema = z.object({
   deferred_token_response_supported: z.boolean(),
   revocation_endpoint_token_type_values_supported: texts,
   authorization_details_types_supported: texts.optional(),
+  dpop_signing_alg_values_supported: texts,
+  tls_client_certificate_bound_access_tokens: z.boolean(),
+  mtls_endpoint_aliases: z
+    .object({ token_endpoint: url, introspection_endpoint: url, revocation_endpoint: url })
+    .optional(),
 })
 
 const openidSchema = z.object({

@@ -24,6 +24,7 @@ const github = 'https://token.actions.githubusercontent.com'
 const staging = 'resources[0].scopes["deploy:staging"]'
 const rule = (claims: unknown, issuer = github) => ({ [`${staging}.allow`]: [{ issuer, claims }] })
 const plainHttp = { host: '0.0.0.0', port: 8080, serve: ['api'] }
+const behindProxy = { host: '10.0.0.1', port: 8444, serve: ['api', 'mtls'], behind_proxy: true }
 const secondCorp = { name: 'partner', issuer: 'https://login.partner.example', audiences: ['errand'] }
 
 /** Each change to a sound configuration makes exactly this one fault. */
@@ -194,6 +195,30 @@ const rows: readonly Row[] = [
     /not the key of the certificate/,
     /made for/,
   ),
+  row(
+    'a client certificate needs TLS',
+    { 'listen[0]': { host: '127.0.0.1', port: 8443, serve: ['api', 'mtls'] } },
+    /serves mtls without TLS/,
+    /client_ca_file/,
+    { path: 'listen[0].serve' },
+  ),
+  row(
+    'RFC 9440: nobody is believed by default',
+    { 'listen[0]': { ...behindProxy, url: 'https://mtls.example.com' } },
+    /nobody could show a certificate/,
+    /Client-Cert/,
+    { path: 'listen[0].trusted_proxies' },
+  ),
+  row(
+    'where clients reach a proxy for mtls, nobody can guess',
+    { 'listen[0]': { ...behindProxy, trusted_proxies: ['10.0.0.0/8'] } },
+    /is missing/,
+    /https:\/\/host:port/,
+    { path: 'listen[0].url' },
+  ),
+  row('a url is for mtls', { 'listen[0].url': 'https://mtls.example.com' }, /without mtls/, /take it out/),
+  row('clients show certificates by TLS alone', { 'listen[0].url': 'http://mtls.example.com' }, /not https/, /TLS/),
+  row('a url is an origin', { 'listen[0].url': 'https://mtls.example.com/x' }, /not an origin/, /example\.com$/),
   row('client certificates are for mtls', { 'listen[0].tls.client_ca_file': 'ca.pem' }, /without mtls/, /take it out/),
 
   // store, keys
@@ -683,20 +708,6 @@ const rows: readonly Row[] = [
     { 'listen[2]': { host: '0.0.0.0', port: 8080, serve: ['pki'] } },
     /pki is not in this build/,
     /no CRL/,
-    { path: 'listen[2].serve[0]' },
-  ),
-  row(
-    'an mtls listener does not load in this build',
-    {
-      'listen[2]': {
-        host: '0.0.0.0',
-        port: 8444,
-        serve: ['mtls'],
-        tls: { cert_file: 'server.pem', key_file: 'server.key', client_ca_file: 'ca.pem' },
-      },
-    },
-    /mtls is not in this build/,
-    /assertions/,
     { path: 'listen[2].serve[0]' },
   ),
   row(

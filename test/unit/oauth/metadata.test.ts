@@ -6,6 +6,9 @@ const facts = {
   signingAlgs: ['ES256'],
   clientAlgs: ['ES256'],
   detailTypes: ['query'],
+  dpopAlgs: ['ES256', 'EdDSA'],
+  mutualTls: false,
+  mutualTlsBase: undefined,
 }
 
 describe('RFC 8414: metadata', () => {
@@ -31,6 +34,29 @@ describe('RFC 8414: metadata', () => {
       revocation_endpoint_token_type_values_supported: expect.arrayContaining([
         'urn:ietf:params:oauth:token-type:deferral-code',
       ]),
+    })
+  })
+
+  test('RFC 9449 §5.1: the algorithms of DPoP proofs', () => {
+    expect(authorizationServerMetadata(facts)).toHaveProperty('dpop_signing_alg_values_supported', ['ES256', 'EdDSA'])
+  })
+
+  test('RFC 8705 §3.3: without a listener for certificates, nothing is bound to one', () => {
+    const metadata = authorizationServerMetadata(facts)
+    expect(metadata).toHaveProperty('tls_client_certificate_bound_access_tokens', false)
+    expect(metadata).not.toHaveProperty('mtls_endpoint_aliases')
+  })
+
+  test('RFC 8705 §5: the endpoints for clients with certificates, and how resource servers prove themselves there', () => {
+    const base = 'https://mtls.e.example.com/x'
+    expect(authorizationServerMetadata({ ...facts, mutualTls: true, mutualTlsBase: base })).toMatchObject({
+      tls_client_certificate_bound_access_tokens: true,
+      mtls_endpoint_aliases: {
+        token_endpoint: `${base}/token`,
+        introspection_endpoint: `${base}/introspect`,
+        revocation_endpoint: `${base}/revoke`,
+      },
+      introspection_endpoint_auth_methods_supported: expect.arrayContaining(['tls_client_auth']),
     })
   })
 
