@@ -14,6 +14,7 @@ export const OIDS = {
   rsassaPss: '1.2.840.113549.1.1.10',
   ed25519: '1.3.101.112',
   ed448: '1.3.101.113',
+  mgf1: '1.2.840.113549.1.1.8',
 
   // Signatures: RFC 5758 §3.2, RFC 8017 appendix C, RFC 8410 §3.
   ecdsaWithSha256: '1.2.840.10045.4.3.2',
@@ -35,6 +36,7 @@ export const OIDS = {
   countryName: '2.5.4.6',
   organizationName: '2.5.4.10',
   organizationalUnitName: '2.5.4.11',
+  emailAddress: '1.2.840.113549.1.9.1',
 
   // Extensions of certificates: RFC 5280 §4.2.
   subjectKeyIdentifier: '2.5.29.14',
@@ -78,6 +80,9 @@ export const OIDS = {
   ocspBasic: '1.3.6.1.5.5.7.48.1.1',
   ocspNonce: '1.3.6.1.5.5.7.48.1.2',
   ocspNoCheck: '1.3.6.1.5.5.7.48.1.5',
+
+  // Other names: RFC 9598 §3.
+  smtpUtf8Mailbox: '1.3.6.1.5.5.7.8.9',
 
   // Requests: RFC 2985 §5.4.2.
   extensionRequest: '1.2.840.113549.1.9.14',
