@@ -45,6 +45,7 @@ import { ALGORITHMS } from './workloads/algorithms.js'
 import { DPOP_ALGORITHMS } from './workloads/dpop.js'
 import { createDpopNonces } from './workloads/dpop-nonce.js'
 import { createIssuerKeys, type IssuerKeys } from './workloads/issuer-keys.js'
+import { createTokenReview } from './workloads/token-review.js'
 import { createResourceServerVerifier } from './workloads/verify-resource-server.js'
 import { createWorkloadVerifier } from './workloads/verify-workload.js'
 import type { Workload } from './workloads/workload.js'
@@ -68,6 +69,8 @@ export interface ComposeOptions {
 
 const STOP_WITHIN_MS = 15_000
 const REFRESH_EVERY_MS = 30_000
+/** Lines a minute, for each cluster: while an API server is away, each exchange of its pods fails. */
+const LOGGED_REVIEW_FAILURES = 12
 
 export async function composeBroker(settings: Settings, options: ComposeOptions): Promise<Broker> {
   const { log, clock = systemClock } = options
@@ -247,12 +250,25 @@ function routesOf(
   const { clock, log, metrics, stores, keys } = given
   const { issuer, catalogue, limits } = settings
   const people = settings.people.filter((source) => source.kind === 'oidc')
+  const reviewLog = createRateLimit({ perMinute: LOGGED_REVIEW_FAILURES, clock })
+  const reviewToken = createTokenReview({
+    fetch: boundedFetch,
+    onFailed: (url, failure) => {
+      if (reviewLog.take(url) !== undefined) return
+      log.warn('token_not_reviewed', {
+        issuer: url,
+        reason: failure.reason,
+        ...('status' in failure ? { status: failure.status } : {}),
+      })
+    },
+  })
   const verifyWorkload = createWorkloadVerifier({
     sources: settings.workloads,
     trustDomain: settings.trustDomain,
     ownIssuer: issuer,
     clock,
     keys: issuerKeys,
+    reviewToken,
     peopleAudiences: new Map(people.map((source) => [source.issuer, source.audiences])),
   })
   const verifyPerson = createPersonVerifier({

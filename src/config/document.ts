@@ -137,6 +137,21 @@ const workload = z
       .optional()
       .describe('Clock leeway on `nbf` and `iat`. Default: `limits.leeway`.'),
     ...keySource,
+    token_review: z
+      .strictObject({
+        url: value.foreignUrl().describe('The API server, like https://kubernetes.default.svc.'),
+        ca_file: value.file().optional().describe('PEM of its private CA. Default: `ca_file` of the source.'),
+        token_file: value
+          .file()
+          .optional()
+          .describe(
+            "Errand's own token for it, read anew each time; its account has the role `system:auth-delegator`. Default: `token_file` of the source.",
+          ),
+      })
+      .optional()
+      .describe(
+        'For `kubernetes`: ask the cluster by TokenReview whether the pod of a token still runs. Otherwise a token serves until it expires. While the API server does not answer, nothing is issued.',
+      ),
     mapping: z
       .strictObject({
         anchor: value.claim().default('sub').describe('The one immutable claim that every delegate states exactly.'),

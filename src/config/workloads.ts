@@ -1,7 +1,7 @@
 import { missingTenant } from '../workloads/shared-issuers.js'
 import type { Preset } from '../workloads/presets/preset.js'
 import { PRESETS } from '../workloads/presets.js'
-import type { ClaimMapping, KeySource, WorkloadSource } from '../workloads/source.js'
+import type { ClaimMapping, KeySource, TokenReviewSource, WorkloadSource } from '../workloads/source.js'
 import { isLoopbackHost } from './addresses.js'
 import type { WorkloadEntry } from './document.js'
 import type { Draft } from './draft.js'
@@ -23,6 +23,8 @@ function settleWorkload(entry: WorkloadEntry, at: number, draft: Draft, desk: De
   checkTenant(entry, at, desk)
   checkNameLength(entry, at, draft, desk)
   checkMapping(entry, at, desk)
+  const keys = settleKeySource(entry, ['workloads', at], desk)
+  const tokenReview = settleTokenReview(entry, keys, at, desk)
   return {
     name: entry.name,
     preset: entry.preset,
@@ -34,7 +36,8 @@ function settleWorkload(entry: WorkloadEntry, at: number, draft: Draft, desk: De
     algorithms: entry.algorithms ?? preset.algorithms,
     ...(entry.max_age === undefined ? {} : { maxAge: entry.max_age }),
     leeway: entry.leeway ?? draft.limits?.leeway ?? DEFAULT_LEEWAY,
-    keys: settleKeySource(entry, ['workloads', at], desk),
+    keys,
+    ...(tokenReview === undefined ? {} : { tokenReview }),
     mapping: mappingOf(entry),
   }
 }
@@ -63,6 +66,21 @@ export function settleKeySource(entry: KeySourceEntry, at: readonly PropertyKey[
     ...(ca === undefined ? {} : { ca }),
     ...(entry.token_file === undefined ? {} : { tokenFile: desk.resolve(entry.token_file) }),
   }
+}
+
+function settleTokenReview(
+  { preset, token_review: review }: WorkloadEntry,
+  ofIssuer: KeySource,
+  at: number,
+  desk: Desk,
+): TokenReviewSource | undefined {
+  if (review === undefined) return undefined
+  const path = ['workloads', at, 'token_review']
+  if (preset !== 'kubernetes') desk.report(path, 'is for clusters', 'take it out, or say preset: kubernetes')
+  const { ca, tokenFile } = { ...ofIssuer, ...settleKeySource({ ...review, jwks_uri: undefined }, path, desk) }
+  if (tokenFile !== undefined) return { url: review.url, ...(ca === undefined ? {} : { ca }), tokenFile }
+  desk.report(path, 'has no token to ask with', 'name a token_file: the API server wants to know who asks')
+  return undefined
 }
 
 /** A provider's issuers have one form; on this machine alone another may stand in for them. */

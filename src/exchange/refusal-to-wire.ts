@@ -1,4 +1,5 @@
 import type { OAuthError, OAuthErrorCode } from '../oauth/error.js'
+import { isAssertionOutage } from '../workloads/verify-workload.js'
 import type { ExchangeRefusal } from './refusal.js'
 
 const wire = (
@@ -14,7 +15,7 @@ const wire = (
 /** The one map from inner reasons to what the caller is told (contract §1). No default: a new reason does not compile until it is mapped. */
 export function refusalToWire(refusal: ExchangeRefusal): OAuthError {
   if (isOutage(refusal))
-    return wire('temporarily_unavailable', "the keys of the assertion's issuer cannot be had", { retryAfter: 5 })
+    return wire('temporarily_unavailable', 'the issuer of the assertion cannot be asked now', { retryAfter: 5 })
   switch (refusal.reason) {
     case 'subject_refused':
       return wire('invalid_request', 'the subject_token is not acceptable here')
@@ -113,7 +114,7 @@ export function refusalToWire(refusal: ExchangeRefusal): OAuthError {
 
 /** Nothing can be said of the assertion: its issuer does not answer. */
 export const isOutage = (refusal: ExchangeRefusal): boolean =>
-  'because' in refusal && refusal.because.reason === 'assertion_issuer_unavailable'
+  'because' in refusal && isAssertionOutage(refusal.because)
 
 const tooMany = (description: string, retryAfter: number): OAuthError =>
   wire('temporarily_unavailable', description, { retryAfter, status: 429 })

@@ -5,7 +5,7 @@ import type { VerifyPerson } from '../people/verify-person.js'
 import type { Clock } from '../runtime/clock.js'
 import { Fault } from '../runtime/fault.js'
 import { ok, refuse, type Result } from '../runtime/result.js'
-import type { VerifyWorkload } from '../workloads/verify-workload.js'
+import { isAssertionOutage, type VerifyWorkload } from '../workloads/verify-workload.js'
 import type { Workload } from '../workloads/workload.js'
 import type { HttpAnswer, RequestContext } from './answer.js'
 import { problemAnswer, refusalAnswer } from './errors.js'
@@ -49,7 +49,7 @@ export async function identify(
       ? ok({ kind: 'workload', workload: workload.value })
       : refuse(refusalAnswer({ reason: 'too_fast', retryAfter: wait }, 'problem'))
   }
-  if (workload.refusal.reason === 'assertion_issuer_unavailable') throw issuerUnavailable()
+  if (isAssertionOutage(workload.refusal)) throw issuerUnavailable()
   const person = await deps.verifyPerson(token, requirement, { loopback: context.loopback })
   if (person.ok) return ok({ kind: 'person', person: person.value })
   switch (person.refusal.reason) {
@@ -85,7 +85,7 @@ const BEARER = /^Bearer ([A-Za-z0-9\-._~+/]+=*)$/i
 /** RFC 6750 §2.1. */
 export const bearerOf = (authorization: string | undefined): string | undefined => BEARER.exec(authorization ?? '')?.[1]
 
-const issuerUnavailable = (): Fault => new Fault('issuer_unavailable', "the keys of the token's issuer cannot be had")
+const issuerUnavailable = (): Fault => new Fault('issuer_unavailable', "the token's issuer cannot be asked")
 
 /** RFC 6750 §3: without a token, no error code. */
 function unauthorized(reason: string | undefined): HttpAnswer {

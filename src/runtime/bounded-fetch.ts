@@ -5,7 +5,7 @@ import type { Result } from './result.js'
 import { ok, refuse } from './result.js'
 
 /**
- * A GET that cannot be held up: one deadline over connecting, headers, body and redirects together, a largest body, https
+ * A GET, or a POST of JSON, that cannot be held up: one deadline over connecting, headers, body and redirects together, a largest body, https
  * unless the host is loopback, and redirects only within the same origin, so that a trusted server cannot send us (with
  * our bearer token, inside our network) to another one. Compression is not asked for, so the size read is the size bounded.
  * Proxies from the environment are not used.
@@ -19,6 +19,8 @@ export interface FetchOptions {
   /** PEM; only this CA is believed then. */
   readonly ca?: string
   readonly bearer?: string
+  /** JSON to POST; a redirect is not followed then. */
+  readonly json?: string
 }
 
 export interface FetchedBody {
@@ -60,6 +62,7 @@ export const boundedFetch: BoundedFetch = async (url, options) => {
     if (!isFetchable(target)) return refuse({ reason: 'fetch_url_not_allowed' })
     const answer = await get(new URL(target), options, deadline)
     if (!('redirect' in answer)) return answer
+    if (options.json !== undefined) break
     if (!URL.canParse(answer.redirect, target)) break
     const next = new URL(answer.redirect, target)
     if (next.origin !== new URL(target).origin) break
@@ -77,7 +80,7 @@ function get(url: URL, options: FetchOptions, signal: AbortSignal): Promise<Answ
     }
     const send = url.protocol === 'https:' ? httpsRequest : httpRequest
     const request = send(url, requestOptions(options, signal), (response) => {
-      read(response, options.maxBytes, {
+      read(response, options, {
         settled: (answer) => {
           resolve(answer)
           request.destroy()
@@ -88,7 +91,7 @@ function get(url: URL, options: FetchOptions, signal: AbortSignal): Promise<Answ
     request.on('error', (error: NodeJS.ErrnoException) => {
       failed(error.code ?? error.name)
     })
-    request.end()
+    request.end(options.json)
   })
 }
 
@@ -97,7 +100,11 @@ function requestOptions(options: FetchOptions, signal: AbortSignal): RequestOpti
     // A connection of its own: nothing stays open between fetches that are minutes apart.
     agent: false,
     signal,
+    ...(options.json === undefined ? {} : { method: 'POST' }),
     headers: {
+      ...(options.json === undefined
+        ? {}
+        : { 'content-type': 'application/json', 'content-length': Buffer.byteLength(options.json) }),
       accept: options.accept ?? 'application/json',
       'accept-encoding': 'identity',
       ...(options.bearer === undefined ? {} : { authorization: `Bearer ${options.bearer}` }),
@@ -111,14 +118,15 @@ interface Reader {
   readonly failed: (detail: string) => void
 }
 
-function read(response: IncomingMessage, maxBytes: number, { settled, failed }: Reader): void {
+function read(response: IncomingMessage, { maxBytes, json }: FetchOptions, { settled, failed }: Reader): void {
   const status = response.statusCode ?? 0
   const location = response.headers.location
   if (REDIRECTS.has(status) && location !== undefined) {
     settled({ redirect: location })
     return
   }
-  if (status !== 200) {
+  // A POST that makes something answers 201 (RFC 9110 §15.3.2).
+  if (status !== 200 && (json === undefined || status !== 201)) {
     settled(refuse({ reason: 'fetch_status', status }))
     return
   }

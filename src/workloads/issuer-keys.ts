@@ -1,4 +1,3 @@
-import { readFile } from 'node:fs/promises'
 import type { BoundedFetch, FetchOptions, FetchRefusal, FetchedBody } from '../runtime/bounded-fetch.js'
 import { isFetchable, isLoopback } from '../runtime/bounded-fetch.js'
 import type { Clock } from '../runtime/clock.js'
@@ -8,6 +7,7 @@ import type { KeySet, VerificationKey } from './key-set.js'
 import { parseKeySet } from './key-set.js'
 import type { KeySource } from './source.js'
 import { parseStrictObject } from './strict-json.js'
+import { readTokenFile } from './token-file.js'
 
 /**
  * The keys of the issuers that are trusted, held so that an exchange hardly ever waits for one of them and an outage of an
@@ -174,10 +174,10 @@ interface FetchedKeySet {
 }
 
 async function fetchKeySet(source: KeyedIssuer, fetch: BoundedFetch): Promise<Result<FetchedKeySet, KeyFetchRefusal>> {
-  const bearer = await readToken(source.keys.tokenFile)
-  if (!bearer.ok) return bearer
-  const get = (url: string): Promise<Result<FetchedBody, FetchRefusal>> =>
-    fetch(url, fetchOptions(source, url, bearer.value))
+  const { tokenFile } = source.keys
+  const bearer = tokenFile === undefined ? undefined : await readTokenFile(tokenFile)
+  if (tokenFile !== undefined && bearer === undefined) return refuse({ reason: 'token_file_unreadable' })
+  const get = (url: string): Promise<Result<FetchedBody, FetchRefusal>> => fetch(url, fetchOptions(source, url, bearer))
   const uri = source.keys.jwksUri === undefined ? await discover(source.issuer, get) : ok(source.keys.jwksUri)
   if (!uri.ok) return uri
   const fetched = await get(uri.value)
@@ -217,16 +217,5 @@ function fetchOptions(source: KeyedIssuer, url: string, bearer: string | undefin
     accept: 'application/json, application/jwk-set+json',
     ...(ca === undefined ? {} : { ca }),
     ...(trusted ? { bearer } : {}),
-  }
-}
-
-/** Read at each fetch: projected tokens rotate. */
-async function readToken(file: string | undefined): Promise<Result<string | undefined, KeyFetchRefusal>> {
-  if (file === undefined) return ok(undefined)
-  try {
-    const token = (await readFile(file, 'utf8')).trim()
-    return /^[\x21-\x7e]{1,16384}$/.test(token) ? ok(token) : refuse({ reason: 'token_file_unreadable' })
-  } catch {
-    return refuse({ reason: 'token_file_unreadable' })
   }
 }

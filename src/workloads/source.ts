@@ -17,6 +17,8 @@ export interface WorkloadSource {
   /** Clock leeway for `nbf` and `iat`, seconds; `exp` has none. */
   readonly leeway: number
   readonly keys: KeySource
+  /** Where to ask whether the pod of a token still runs (`token-review.ts`); absent: the signature and `exp` decide. */
+  readonly tokenReview?: TokenReviewSource
   /** What the preset leaves open; for `generic`, all of it. */
   readonly mapping: ClaimMapping
 }
@@ -44,6 +46,15 @@ export interface ClaimMapping {
   readonly startedBy?: string
   /** Claims that a derived delegate states besides the anchor. */
   readonly delegate: readonly string[]
+}
+
+/** The Kubernetes API server, and how it is asked. */
+export interface TokenReviewSource {
+  readonly url: string
+  /** PEM of a private CA. */
+  readonly ca?: string
+  /** A file with our own token, read at each review. */
+  readonly tokenFile: string
 }
 
 /** Where the issuer's keys come from. */

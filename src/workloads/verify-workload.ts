@@ -19,6 +19,7 @@ import type { ClaimMapping, WorkloadSource } from './source.js'
 import type { SignatureMemory } from './signature-memory.js'
 import { createSignatureMemory } from './signature-memory.js'
 import { spiffeId, spiffePrefix, spiffePrefixFits } from './spiffe-id.js'
+import type { ReviewToken } from './token-review.js'
 import type { PresentedAssertion, Workload } from './workload.js'
 
 /*
@@ -45,6 +46,13 @@ export type AssertionRefusal =
   | { readonly reason: 'assertion_claim_not_accepted'; readonly issuer: string; readonly claim: string }
   /** A foreign assertion with `act` is refused: it speaks for somebody else. */
   | { readonly reason: 'assertion_delegated'; readonly issuer: string }
+  /** The cluster no longer stands by it: the pod or its account was deleted (`token-review.ts`). */
+  | { readonly reason: 'assertion_not_live'; readonly issuer: string }
+  | { readonly reason: 'assertion_review_unavailable'; readonly issuer: string }
+
+/** Nothing can be said of the assertion: who would have to say it does not answer. Answered by 503, not by a refusal. */
+export const isAssertionOutage = ({ reason }: { readonly reason: string }): boolean =>
+  reason === 'assertion_issuer_unavailable' || reason === 'assertion_review_unavailable'
 
 /** Proves who is asking, by an OIDC assertion. Never spends it: single use is claimed with the record (`grants/issuance-store.ts`). */
 export type VerifyWorkload = (assertion: string) => Promise<Result<Workload, AssertionRefusal>>
@@ -57,6 +65,8 @@ export interface WorkloadVerifierDeps {
   readonly ownIssuer: string
   readonly clock: Clock
   readonly keys: IssuerKeys
+  /** For sources with `tokenReview`. */
+  readonly reviewToken?: ReviewToken
   /** Audiences of people, by issuer, where one issuer serves both (contract §1): such a token is no assertion. */
   readonly peopleAudiences?: ReadonlyMap<string, readonly string[]>
 }
@@ -88,7 +98,7 @@ async function verifyFrom(
   compiled: CompiledSource,
   assertion: string,
   jws: ParsedJws,
-  { keys, clock }: WorkloadVerifierDeps,
+  { keys, clock, reviewToken }: WorkloadVerifierDeps,
 ): Promise<Result<Workload, AssertionRefusal>> {
   const { source } = compiled
   const { issuer } = source
@@ -101,7 +111,12 @@ async function verifyFrom(
   const { signatures } = compiled
   const isSigned = signatures?.verify(key.value, assertion, jws) ?? key.value.verify(jws.signingInput, jws.signature)
   if (!(await isSigned)) return refuse({ reason: 'assertion_signature_invalid', issuer })
-  return toWorkload(compiled, jws, checked.value)
+  const workload = toWorkload(compiled, jws, checked.value)
+  const server = source.tokenReview
+  if (!workload.ok || server === undefined) return workload
+  const verdict = (await reviewToken?.({ source, server, assertion, workload: workload.value })) ?? 'unavailable'
+  if (verdict === 'live') return workload
+  return refuse({ reason: verdict === 'not_live' ? 'assertion_not_live' : 'assertion_review_unavailable', issuer })
 }
 
 interface CompiledSource {

@@ -15,10 +15,15 @@ const examples = [...document.matchAll(/^```yaml\n(?<yaml>[\s\S]*?)^```$/gm)].ma
   (match) => (parse(match.groups?.['yaml'] ?? '') as readonly [Entry])[0],
 )
 
+/** Rules and links of the sound configuration speak of its own sources. */
+const withoutRules: Changes = { 'people[0].links': {}, 'resources[0].scopes["deploy:staging"]': 'low' }
+
 describe('docs/workloads.md', () => {
   test.each(examples)('its example of $preset loads', (entry) => {
-    const { workloads } = settingsOf(changed(sound(), { 'workloads[2]': entry }))
-    expect(workloads.at(-1)).toMatchObject({ name: entry.name, preset: entry.preset })
+    // The files of its pod are not here: those of the tests stand in for them.
+    const mounted = 'ca_file' in entry ? { ca_file: 'ca.pem', token_file: 'token' } : {}
+    const { workloads } = settingsOf(changed(sound(), { workloads: [{ ...entry, ...mounted }], ...withoutRules }))
+    expect(workloads).toMatchObject([{ name: entry.name, preset: entry.preset }])
   })
 
   test('every preset is in its table, as it is', () => {
@@ -32,7 +37,65 @@ describe('docs/workloads.md', () => {
 
   test('every provider of the table that has a form of issuer has an example', () => {
     const withForm = [...PRESETS.values()].filter((preset) => preset.issuerForm !== undefined).map(({ name }) => name)
-    expect(examples.map(({ preset }) => preset).sort()).toEqual(withForm.sort())
+    expect(examples.map(({ preset }) => preset)).toEqual(expect.arrayContaining(withForm))
+  })
+})
+
+describe('token_review', () => {
+  const url = 'https://kubernetes.default.svc'
+
+  test("takes the source's CA and token, or its own", () => {
+    const shared = settingsOf(changed(sound(), { 'workloads[1].token_review': { url } })).workloads[1]
+    expect(shared?.tokenReview).toEqual({ url, ca: shared?.keys.ca, tokenFile: '/etc/errand/token' })
+    const own = { url, ca_file: 'server.pem', token_file: 'empty' }
+    const { tokenReview } = settingsOf(changed(sound(), { 'workloads[1].token_review': own })).workloads[1] ?? {}
+    expect(tokenReview).toMatchObject({ url, ca: expect.any(String), tokenFile: '/etc/errand/empty' })
+  })
+
+  test('is not there by default', () => {
+    expect(settingsOf(sound()).workloads[1]).not.toHaveProperty('tokenReview')
+  })
+
+  test.each<[string, Changes, string, RegExp, RegExp]>([
+    [
+      'it is for clusters alone',
+      { 'workloads[2].token_review': { url, token_file: 'token' } },
+      'workloads[2].token_review',
+      /for clusters/,
+      /preset: kubernetes/,
+    ],
+    [
+      'it needs a token to ask with',
+      { 'workloads[1].token_review': { url }, 'workloads[1].token_file': undefined },
+      'workloads[1].token_review',
+      /no token/,
+      /token_file/,
+    ],
+    [
+      'its file must be there',
+      { 'workloads[1].token_review': { url, token_file: 'nowhere' } },
+      'workloads[1].token_review.token_file',
+      /cannot be read/,
+      /see that/,
+    ],
+    [
+      'its CA must be one',
+      { 'workloads[1].token_review': { url, ca_file: 'empty' } },
+      'workloads[1].token_review.ca_file',
+      /no readable certificate/,
+      /PEM/,
+    ],
+    [
+      'the API server is asked over https',
+      { 'workloads[1].token_review': { url: 'http://kubernetes.default.svc' } },
+      'workloads[1].token_review.url',
+      /not https/,
+      /localhost only/,
+    ],
+  ])('%s', (_rule, changes, path, message, remedy) => {
+    expect(faultsOf(changed(sound(), changes))).toEqual([
+      { path, message: expect.stringMatching(message), remedy: expect.stringMatching(remedy) },
+    ])
   })
 })
 
