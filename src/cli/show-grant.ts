@@ -10,6 +10,7 @@ export function showGrant(grant: GrantDocument, now: EpochSeconds): string {
     ['what', grant.access.map(accessLine).join('\n')],
     ['why', grant.purpose === '' ? '(no purpose given)' : `“${shown(grant.purpose)}”`],
     ['task', taskLine(grant)],
+    ['credentials', credentialKinds(grant)],
     ['how long', howLong(grant)],
     ['handing on', handingOn(grant)],
     ['tier', shown(grant.tier)],
@@ -64,7 +65,19 @@ function taskLine({ task }: GrantDocument): string {
 
 const howLong = ({ duration_seconds: seconds, credential }: GrantDocument): string =>
   `${duration(seconds)} from the approval on; each credential ${duration(credential.max_ttl_seconds)}` +
-  (credential.binding === 'none' ? '' : `, bound by ${credential.binding}`)
+  (credential.binding === 'none' ? '' : `, bound by ${shown(credential.binding)}`)
+
+const KINDS: Readonly<Record<string, string>> = { jwt: 'JWTs', x509: 'X.509 certificates' }
+
+/** Names in certificates decide who somebody is at a database: they stand beside the kind. */
+function credentialKinds({ credential: { types, names } }: GrantDocument): string {
+  const kinds = types.map((type) => KINDS[type] ?? type).join(' and ')
+  const carried = [
+    ...(names?.common_name === undefined ? [] : [`CN ${names.common_name}`]),
+    ...(names?.dns ?? []).map((name) => `DNS ${name}`),
+  ]
+  return shown(carried.length === 0 ? kinds : `${kinds}; certificates name ${carried.join(', ')}`)
+}
 
 const handingOn = ({ delegation }: GrantDocument): string | undefined =>
   delegation.to.length === 0

@@ -1,4 +1,5 @@
 import type { AllowRule, Guard, Resource, Tier } from '../policy/catalogue.js'
+import type { NamePatterns } from '../policy/certificate-names.js'
 import { sha256Hex } from '../runtime/digest.js'
 import { canonicalize } from '../runtime/jcs.js'
 
@@ -30,8 +31,14 @@ const resourceTerms = (resource: Resource, schemas: ReadonlyMap<string, unknown>
   details: Object.fromEntries(
     [...resource.details].map(([type, guard]) => [type, { ...guardTerms(guard), schema: schemas?.get(type) }]),
   ),
-  credentials: [...resource.credentials].sort(),
+  credentials: resource.credentials,
   signingAlg: resource.signingAlg,
+  ...(resource.certificateNames === undefined ? {} : { certificate: nameTerms(resource.certificateNames) }),
+})
+
+const nameTerms = ({ commonName, dns }: NamePatterns) => ({
+  commonName: commonName.map(({ text }) => text).sort(),
+  dns: dns.map(({ text }) => text).sort(),
 })
 
 const guardTerms = ({ tier, allow }: Guard) => ({ tier: tier.name, allow: allow.map(ruleTerms) })

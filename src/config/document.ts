@@ -299,7 +299,7 @@ const resource = z
       .array(z.enum(['jwt', 'x509']))
       .min(1)
       .default(['jwt'])
-      .describe('What may be issued; `x509` is not in this build.'),
+      .describe('What may be issued: JWTs, X.509 certificates, or both.'),
     signing_alg: z
       .enum(signingAlgorithms)
       .optional()
@@ -310,7 +310,7 @@ const resource = z
         dns: z.array(value.pattern()).default([]).describe('DNS names that may be asked for.'),
       })
       .optional()
-      .describe('Names in certificates. Not in this build.'),
+      .describe('Names that certificates may carry beside the SPIFFE id, where a grant states the very name.'),
     clients: z.array(client).default([]).describe('The resource servers behind this audience.'),
   })
   .describe('Where credentials are used.')

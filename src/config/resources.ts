@@ -2,6 +2,7 @@ import type { AllowRule, Catalogue, Guard, Resource, SigningAlg, Tier } from '..
 import { normalizeTarget } from '../policy/resolve-access.js'
 import { compileJsonSchema } from '../runtime/json-schema.js'
 import { statedAnchor } from '../workloads/delegate.js'
+import { compilePattern, type Pattern } from '../workloads/pattern.js'
 import { comparable } from './addresses.js'
 import { catalogueDigest } from './catalogue-digest.js'
 import { settleClients } from './clients.js'
@@ -33,7 +34,8 @@ export function settleCatalogue(draft: Draft, tiers: ReadonlyMap<string, Tier>, 
       audience: entry.audience,
       scopes: settleScopes(entry, at, shelf),
       details: new Map([...details].map(([type, { guard, check }]) => [type, { ...guard, check }])),
-      credentials: [...new Set(entry.credentials)],
+      credentials: [...new Set(entry.credentials)].sort(),
+      ...settleNames(entry, at, desk),
       signingAlg: entry.signing_alg ?? draft.keys?.signing_alg ?? DEFAULT_ALG,
       clients: clients.get(at) ?? [],
     })
@@ -41,6 +43,25 @@ export function settleCatalogue(draft: Draft, tiers: ReadonlyMap<string, Tier>, 
   })
   return { resources, tiers, digest: catalogueDigest(resources, tiers, schemas) }
 }
+
+function settleNames(entry: ResourceEntry, at: number, desk: Desk): Pick<Resource, 'certificateNames'> {
+  if (entry.certificate === undefined) return {}
+  if (!entry.credentials.includes('x509'))
+    desk.report(
+      ['resources', at, 'certificate'],
+      'names what stands in certificates, and none are issued',
+      'add x509 to credentials, or take it out',
+    )
+  const { common_name, dns } = entry.certificate
+  return { certificateNames: { commonName: compileAll(common_name), dns: compileAll(dns) } }
+}
+
+/** A pattern that does not compile has been reported: it lets nothing through. */
+const compileAll = (texts: readonly string[]): readonly Pattern[] =>
+  texts.flatMap((text) => {
+    const compiled = compilePattern(text)
+    return compiled.ok ? [compiled.value] : []
+  })
 
 const DEFAULT_ALG: SigningAlg = 'ES256'
 

@@ -42,15 +42,6 @@ const boundCredentials: Rule = (draft, report) => {
   }
 }
 
-const certificates: Rule = (draft, report) => {
-  draft.resources.forEach((entry, at) => {
-    const position = entry?.credentials.indexOf('x509') ?? -1
-    if (position >= 0) report(['resources', at, 'credentials', position], `x509 ${notYet}`, 'write credentials: [jwt]')
-    if (entry?.certificate !== undefined)
-      report(['resources', at, 'certificate'], notYet, 'take it out: no certificates are issued')
-  })
-}
-
 const mtlsClients: Rule = (draft, report) => {
   draft.resources.forEach((entry, at) => {
     entry?.clients.forEach((client, position) => {
@@ -77,7 +68,6 @@ const rules: readonly Rule[] = [
   pkiListener,
   signedApprovals,
   boundCredentials,
-  certificates,
   mtlsClients,
 ]
 

@@ -81,7 +81,6 @@ const pendingGrant = (deps: ExchangeDeps, exchanging: Exchanging, purpose: strin
     id: deps.ids.grantId(exchanging.where.shard),
     workload: exchanging.workload,
     asked: exchanging.asked,
-    type: 'jwt',
     task: exchanging.task,
     lifetime: exchanging.request.lifetime,
     purpose,

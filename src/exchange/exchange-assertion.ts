@@ -140,7 +140,6 @@ function planByRule(deps: ExchangeDeps, exchanging: Exchanging, found: Found, no
       id: deps.ids.grantId(where.shard),
       workload,
       asked,
-      type: 'jwt',
       task,
       // A rule's grant serves the whole run: what this one call shortens is its own credential.
       lifetime: undefined,

@@ -1,3 +1,4 @@
+import { nameNotAllowed } from '../policy/certificate-names.js'
 import type { Asked } from '../policy/resolve-access.js'
 import type { EpochSeconds } from '../runtime/clock.js'
 import type { GrantId, TaskId } from '../runtime/ids.js'
@@ -63,9 +64,17 @@ export const isFor = (grant: Grant, { workload, asked, now }: ChoiceFacts): bool
   mayUse(grant, workload, asked.tier.separation)
 
 const covers = (grant: Grant, facts: ChoiceFacts): boolean =>
-  isFor(grant, facts) &&
-  isWithin(facts.asked.access, grant.terms.access) &&
-  grant.terms.credential.types.includes(facts.type)
+  isFor(grant, facts) && isWithin(facts.asked.access, grant.terms.access) && gives(grant, facts)
+
+/** Whether it gives credentials of this type: a certificate only as long as the resource lets its names through. */
+export const gives = (
+  { terms: { credential } }: Grant,
+  { type, asked }: Pick<ChoiceFacts, 'type' | 'asked'>,
+): boolean =>
+  credential.types.includes(type) &&
+  (type !== 'x509' ||
+    credential.names === undefined ||
+    nameNotAllowed(asked.resource.certificateNames, credential.names) === undefined)
 
 const isSealedTo = ({ terms }: Grant, workload: Workload): boolean =>
   Object.entries(terms.sealed).every(

@@ -4,7 +4,7 @@ import type { Asked } from '../policy/resolve-access.js'
 import { deriveDelegate } from '../workloads/delegate.js'
 import type { Workload } from '../workloads/workload.js'
 import { digestOf } from './digest.js'
-import type { CredentialType, Grant, Review, Terms } from './grant.js'
+import type { Grant, Review, Terms } from './grant.js'
 import { activate } from './lifecycle.js'
 import { startedByOf } from './separation.js'
 
@@ -14,7 +14,6 @@ export interface RunRequest {
   readonly id: GrantId
   readonly workload: Workload
   readonly asked: Asked
-  readonly type: CredentialType
   readonly task: string
   readonly lifetime: number | undefined
   readonly purpose: string
@@ -73,7 +72,8 @@ function termsForRun(request: RunRequest, duration: number): Terms {
     },
     access: [asked.access],
     credential: {
-      types: [request.type],
+      // One approval for each type that the resource takes: an errand asks for the one or the other, or for both in turn.
+      types: asked.resource.credentials,
       max_ttl_seconds: Math.min(request.lifetime ?? asked.tier.maxTtl, asked.tier.maxTtl),
       binding: asked.tier.binding,
     },

@@ -40,7 +40,14 @@ export interface CredentialTerms {
   readonly types: readonly CredentialType[]
   readonly max_ttl_seconds: number
   readonly binding: Binding
-  readonly names?: { readonly common_name?: string; readonly dns: readonly string[] }
+  /** What each certificate carries beside the SPIFFE id: exactly these. Absent where there are none. */
+  readonly names?: CertificateNames
+}
+
+export interface CertificateNames {
+  readonly common_name?: string
+  /** Sorted, without repeats. */
+  readonly dns: readonly string[]
 }
 
 export interface DelegationTerms {

@@ -46,13 +46,27 @@ const isEmptyAccess = ({ scope, authorization_details }: Terms['access'][number]
   scope === '' && authorization_details.length === 0
 
 function credentialFault({ credential }: Terms, { credential: from }: Terms): string | undefined {
-  if (credential.types.length === 0 || !credential.types.every((type) => from.types.includes(type)))
+  if (credential.types.length === 0 || !isSubset(credential.types, from.types))
     return 'credential types are wider than what was asked for'
   if (!isAtMost(credential.max_ttl_seconds, from.max_ttl_seconds))
     return 'max_ttl_seconds is not within what was asked for'
-  const same = credential.binding === from.binding && isDeepStrictEqual(credential.names, from.names)
-  return same ? undefined : 'binding and names cannot be changed'
+  if (credential.binding !== from.binding) return 'binding cannot be changed'
+  return namesFault(credential, from)
 }
+
+/** Names are taken away one by one, never made up; where there are none any more, `names` is left out. */
+function namesFault({ types, names }: Terms['credential'], { names: from }: Terms['credential']): string | undefined {
+  if (names === undefined) return undefined
+  if (!types.includes('x509')) return 'names go with certificates only'
+  if (names.common_name === undefined && names.dns.length === 0) return 'names without a name'
+  const within =
+    (names.common_name === undefined || names.common_name === from?.common_name) && isSubset(names.dns, from?.dns ?? [])
+  return within ? undefined : 'names are wider than what was asked for'
+}
+
+/** Some of them, each once. */
+const isSubset = <T>(some: readonly T[], all: readonly T[]): boolean =>
+  new Set(some).size === some.length && some.every((one) => all.includes(one))
 
 function delegationFault({ delegation }: Terms, { delegation: from }: Terms): string | undefined {
   const within =

@@ -1,5 +1,6 @@
 import type { Person } from '../people/person.js'
 import { decide, isForRules } from '../policy/decide.js'
+import { nameNotAllowed } from '../policy/certificate-names.js'
 import { resolveAccess, type AccessRefusal } from '../policy/resolve-access.js'
 import type { Guard } from '../policy/catalogue.js'
 import { formatTime, type EpochSeconds } from '../runtime/clock.js'
@@ -11,7 +12,7 @@ import type { WorkloadSource } from '../workloads/source.js'
 import type { Workload } from '../workloads/workload.js'
 import { claimsOn } from './assertion-claim.js'
 import { canonicalTerms, digestOf } from './digest.js'
-import type { Access, AuthorizationDetail, CredentialType, Delegate, Grant, Terms } from './grant.js'
+import type { Access, AuthorizationDetail, CertificateNames, CredentialType, Delegate, Grant, Terms } from './grant.js'
 import type { GrantDeps } from './grant-deps.js'
 import type { GrantIndex } from './grant-store.js'
 import { joinTiers, type JoinedTier } from './join-tiers.js'
@@ -28,7 +29,12 @@ export interface GrantBody {
     readonly scope: readonly string[]
     readonly authorization_details: readonly AuthorizationDetail[]
   }[]
-  readonly credential: { readonly types: readonly CredentialType[]; readonly max_ttl_seconds?: number }
+  /** Types sorted, without repeats. */
+  readonly credential: {
+    readonly types: readonly CredentialType[]
+    readonly max_ttl_seconds?: number
+    readonly names?: CertificateNames
+  }
   readonly delegation: Terms['delegation']
   readonly duration_seconds: number
   readonly purpose: string
@@ -47,6 +53,8 @@ export type GrantRefusal =
   /** `same_person` does not tell which person asks: nobody could be told apart from them, so nobody could approve. */
   | { readonly reason: 'person_ambiguous' }
   | { readonly reason: 'type_not_issued' }
+  | { readonly reason: 'names_without_certificate' }
+  | { readonly reason: 'name_not_allowed'; readonly name: string }
   | { readonly reason: 'audience_repeated' }
   | { readonly reason: 'decided_by_rules' }
   | { readonly reason: 'policy_denied' }
@@ -165,13 +173,16 @@ interface AllAsked {
 function resolveAll(deps: GrantDeps, body: GrantBody): Result<AllAsked, GrantRefusal> {
   const access: Access[] = []
   const guards: Guard[] = []
+  const { types, names } = body.credential
+  if (names !== undefined && !types.includes('x509')) return refuse({ reason: 'names_without_certificate' })
   for (const wanted of body.access) {
     const resolved = resolveAccess(deps.catalogue, [wanted.audience], wanted.scope, wanted.authorization_details)
     if (!resolved.ok) return resolved
     const { resource } = resolved.value
     if (access.some(({ audience }) => audience === resource.audience)) return refuse({ reason: 'audience_repeated' })
-    if (!body.credential.types.every((type) => resource.credentials.includes(type)))
-      return refuse({ reason: 'type_not_issued' })
+    if (!types.every((type) => resource.credentials.includes(type))) return refuse({ reason: 'type_not_issued' })
+    const name = names && nameNotAllowed(resource.certificateNames, names)
+    if (name !== undefined) return refuse({ reason: 'name_not_allowed', name })
     access.push(resolved.value.access)
     guards.push(...resolved.value.guards)
   }
@@ -215,6 +226,7 @@ function grantOf(
       types: body.credential.types,
       max_ttl_seconds: Math.min(body.credential.max_ttl_seconds ?? tier.maxTtl, tier.maxTtl),
       binding: tier.binding,
+      ...(body.credential.names === undefined ? {} : { names: body.credential.names }),
     },
     delegation: body.delegation,
     purpose: body.purpose,

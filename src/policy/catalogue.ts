@@ -1,4 +1,5 @@
 import type { Binding, CredentialType, RequiredReview } from '../grants/grant.js'
+import type { NamePatterns } from './certificate-names.js'
 
 /** What can be asked for, and under which conditions: resources, their scopes and details, and tiers. Made by `config/`, immutable. */
 export interface Catalogue {
@@ -13,7 +14,10 @@ export interface Resource {
   readonly audience: string
   readonly scopes: ReadonlyMap<string, Guard>
   readonly details: ReadonlyMap<string, Guard & { readonly check: DetailCheck }>
+  /** Sorted, without repeats. */
   readonly credentials: readonly CredentialType[]
+  /** Names in certificates; none where it is absent. */
+  readonly certificateNames?: NamePatterns
   readonly signingAlg: SigningAlg
   readonly clients: readonly ResourceClient[]
 }

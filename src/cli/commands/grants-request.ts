@@ -18,6 +18,9 @@ interface Options extends AssertionOptions {
   readonly reference: string
   readonly maxTasks: number
   readonly maxTtl?: number
+  readonly type?: readonly string[]
+  readonly commonName?: string
+  readonly dns: readonly string[]
   readonly delegateIssuer?: string
   readonly delegateSubject: string
   readonly claim?: Readonly<Record<string, string>>
@@ -53,6 +56,9 @@ export const grantsRequest = (parent: Command, bind: Bind): Command =>
       .option('--reference <url>', 'where more about it stands', '')
       .option('--max-tasks <count>', 'how many runs may use it; above 1 a person must ask', wholeNumber, 1)
       .option('--max-ttl <time>', 'the longest life of a credential', seconds)
+      .option('--type <type>', 'jwt, x509, or both: repeat it; jwt by default', repeated)
+      .option('--common-name <name>', 'the common name in certificates')
+      .option('--dns <name>', 'a DNS name in certificates; repeat it', repeated, [])
       .option('--delegate-issuer <issuer>', 'a person: whose assertions')
       .option('--delegate-subject <pattern>', 'a person: what their sub must match', '*')
       .option('--claim <name=pattern>', 'a person: a claim they must have, the anchor exactly; repeat it', namedValue)
@@ -73,7 +79,7 @@ export const grantsRequest = (parent: Command, bind: Bind): Command =>
 
 /** Contract §1, `POST /grants`. */
 function bodyOf(options: Options): unknown {
-  const { audience, scope, purpose, delegateIssuer, delegateSubject, claim = {}, maxTtl, handTo } = options
+  const { audience, scope, purpose, delegateIssuer, delegateSubject, claim = {}, handTo } = options
   if (audience === undefined || scope === undefined || purpose === undefined)
     throw new CommandError(EXIT.usage, 'what for?', 'give --audience, --scope and --purpose, or --file')
   return {
@@ -82,7 +88,7 @@ function bodyOf(options: Options): unknown {
       : { delegate: { issuer: delegateIssuer, subject: delegateSubject, claims: claim } }),
     task: { description: options.description, reference: options.reference, max_tasks: options.maxTasks },
     access: [{ audience, scope: scope.join(' '), authorization_details: [] }],
-    credential: { types: ['jwt'], ...(maxTtl === undefined ? {} : { max_ttl_seconds: maxTtl }) },
+    credential: credentialOf(options),
     delegation:
       handTo.length === 0
         ? { to: [], max_depth: 0, max_children: 0 }
@@ -91,6 +97,14 @@ function bodyOf(options: Options): unknown {
     purpose,
   }
 }
+
+const credentialOf = ({ type = ['jwt'], maxTtl, commonName, dns }: Options): unknown => ({
+  types: type,
+  ...(maxTtl === undefined ? {} : { max_ttl_seconds: maxTtl }),
+  ...(commonName === undefined && dns.length === 0
+    ? {}
+    : { names: { ...(commonName === undefined ? {} : { common_name: commonName }), dns } }),
+})
 
 function readBody(file: string): unknown {
   try {

@@ -56,6 +56,27 @@ const shown = (longest: number) =>
     .refine((text) => lengthOf(text) <= longest, `more than ${longest} characters`)
     .transform(plainText)
 
+/** Long enough for every database role (RFC 5280 appendix A.1, ub-common-name); ASCII, so that what people approve is what it looks like. */
+const COMMON_NAME = /^[!-~](?:[ -~]{0,62}[!-~])?$/
+/** Letters, digits and hyphens (RFC 1123 §2.1), lowercase, as DNS compares them; no wildcard, no IP address. */
+const DNS_NAME =
+  /^(?=.{1,253}$)(?!(?:.*\.)?\d+$)(?:[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?\.)*[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?$/
+
+const namesSchema = z
+  .strictObject({
+    common_name: z.string().regex(COMMON_NAME, 'not a common name: 1 to 64 printable ASCII characters').optional(),
+    dns: z
+      .array(z.string().regex(DNS_NAME, 'not a DNS name in lowercase'))
+      .max(16)
+      .transform((names) => [...new Set(names)].sort())
+      .prefault([]),
+  })
+  .refine(
+    ({ common_name, dns }) => common_name !== undefined || dns.length > 0,
+    'name at least one, or leave names out',
+  )
+  .describe('the very names that certificates will carry')
+
 /** Strict: a member that nobody reads would be believed to count. */
 const bodySchema = z.strictObject({
   delegate: z
@@ -85,10 +106,12 @@ const bodySchema = z.strictObject({
   credential: z
     .strictObject({
       types: z
-        .array(z.enum(['jwt']))
+        .array(z.enum(['jwt', 'x509']))
         .min(1)
-        .default(['jwt']),
+        .transform((types) => [...new Set(types)].sort())
+        .prefault(['jwt']),
       max_ttl_seconds: z.int().min(1).max(3600).optional(),
+      names: namesSchema.optional(),
     })
     .prefault({}),
   delegation: z
@@ -162,6 +185,10 @@ function refusalAnswerOf(refusal: GrantRefusal): HttpAnswer {
       return no(403, 'your token does not say which person you are across accounts (same_person)')
     case 'type_not_issued':
       return no(400, 'an audience does not take this type of credential')
+    case 'names_without_certificate':
+      return no(400, 'names go with certificates: ask for the type x509')
+    case 'name_not_allowed':
+      return no(400, 'an audience does not allow this name in certificates', { members: { name: refusal.name } })
     case 'audience_repeated':
       return no(400, 'name each audience once')
     case 'decided_by_rules':

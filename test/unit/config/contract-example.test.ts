@@ -38,7 +38,6 @@ test('the example of contract §3 is refused for what this build cannot do, and 
     'listen[2].serve[0]: pki is not in this build',
     'tiers.critical.signed: is not in this build',
     'tiers.critical.binding: dpop is not in this build',
-    'resources[0].credentials[1]: x509 is not in this build',
   ])
 })
 

@@ -694,6 +694,21 @@ const rows: readonly Row[] = [
     /public signing keys/,
   ),
 
+  row(
+    'names are of certificates',
+    { 'resources[0].certificate': { dns: ['*.example.com'] }, 'resources[0].credentials': ['jwt'] },
+    /none are issued/,
+    /add x509/,
+    { path: 'resources[0].certificate' },
+  ),
+  row(
+    'patterns of names compile',
+    { 'resources[0].certificate': { common_name: ['a\\'] }, 'resources[0].credentials': ['x509'] },
+    /not a pattern/,
+    /\\/,
+    { path: 'resources[0].certificate.common_name[0]' },
+  ),
+
   // Not in this build
   row('policies do not load in this build', { policies: './policies' }, /not in this build/, /allow rules decide/),
   row('the pki has a URL', { pki: { url: 'errand' } }, /not a URL/, /http URL/, { path: 'pki.url' }),
@@ -729,19 +744,6 @@ const rows: readonly Row[] = [
       new RegExp(`${binding} is not in this build`),
       /binding: none/,
     ),
-  ),
-  row(
-    'certificates do not load in this build',
-    { 'resources[0].credentials': ['jwt', 'x509'] },
-    /x509 is not in this build/,
-    /\[jwt\]/,
-    { path: 'resources[0].credentials[1]' },
-  ),
-  row(
-    'names in certificates do not load in this build',
-    { 'resources[0].certificate': { dns: ['*.example.com'] } },
-    /not in this build/,
-    /no certificates/,
   ),
   row(
     'clients by mutual TLS do not load in this build',

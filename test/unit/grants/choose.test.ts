@@ -5,7 +5,20 @@ import type { Grant, Terms } from '../../../src/grants/grant.js'
 import type { GrantRecord } from '../../../src/grants/grant-store.js'
 import { end } from '../../../src/grants/lifecycle.js'
 import type { GrantId, TaskId } from '../../../src/runtime/ids.js'
-import { access, active, aRecord, aReview, asked, aWorkload, joined, newId, NOW, pending } from './fixtures.js'
+import { compilePattern, type Pattern } from '../../../src/workloads/pattern.js'
+import {
+  access,
+  active,
+  aRecord,
+  aResource,
+  aReview,
+  asked,
+  aWorkload,
+  joined,
+  newId,
+  NOW,
+  pending,
+} from './fixtures.js'
 
 const id = (n: number): GrantId => `gr_47${String(n).padStart(32, '0')}`
 const task = (n: number): TaskId => `tk_47${String(n).padStart(32, '0')}`
@@ -32,7 +45,29 @@ const sealedTo = (n: number) => opened(grantOf({ id: id(n) }))
 const open = (grant: number, n = grant) => ({ grantId: id(grant), taskId: task(n), open: true })
 const over = (grant: number, n = grant) => ({ grantId: id(grant), taskId: task(n), open: false })
 
+/** Both types, with these names. */
+const certified = (names: NonNullable<Terms['credential']['names']>) =>
+  grantOf({ credential: { types: ['jwt', 'x509'], max_ttl_seconds: 1, binding: 'none', names } })
+const patterns = (...texts: readonly string[]): readonly Pattern[] =>
+  texts.map((text) => {
+    const compiled = compilePattern(text)
+    if (!compiled.ok) throw new Error(text)
+    return compiled.value
+  })
+const naming = asked(wanted, {
+  resource: aResource({
+    credentials: ['jwt', 'x509'],
+    certificateNames: { commonName: patterns('deploy*'), dns: patterns('*.example.com') },
+  }),
+})
+
 describe('contract §1, Which grant', () => {
+  test('with names that the resource lets through gives a certificate; a JWT carries none of them', () => {
+    const grant = opened(certified({ common_name: 'deployer', dns: ['db.example.com'] }))
+    expect(chooseGrant([grant], facts({ type: 'x509', asked: naming })).kind).toBe('use')
+    expect(chooseGrant([grant], facts({ type: 'jwt' })).kind).toBe('use')
+  })
+
   test('none', () => {
     expect(chooseGrant([], facts())).toEqual({ kind: 'none' })
   })
@@ -159,6 +194,17 @@ describe('invariant 1: a grant serves only whom and what it was approved for, wh
       'of another type of credential',
       grantOf({ credential: { types: ['x509'], max_ttl_seconds: 1, binding: 'none' } }),
       {},
+    ],
+    [
+      'of JWTs alone, where a certificate is wanted,',
+      grantOf({ credential: { types: ['jwt'], max_ttl_seconds: 1, binding: 'none' } }),
+      { type: 'x509' },
+    ],
+    ['with a name that the resource does not let through', certified({ dns: ['db.example.com'] }), { type: 'x509' }],
+    [
+      'with a common name that the resource does not let through any more',
+      certified({ common_name: 'root', dns: ['db.example.com'] }),
+      { type: 'x509', asked: naming },
     ],
     ['with fewer reviews than its terms ask for', { ...reviewedTwice, reviews: [] }, {}],
     [

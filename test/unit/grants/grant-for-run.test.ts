@@ -3,14 +3,13 @@ import fc from 'fast-check'
 import { digestOf } from '../../../src/grants/digest.js'
 import { activeByRule, pendingForRun, type RunRequest } from '../../../src/grants/grant-for-run.js'
 import { joinKeyOf } from '../../../src/grants/whereabouts.js'
-import { access, asked, aWorkload, BROKER, joined, newId, NOW } from './fixtures.js'
+import { access, aResource, asked, aWorkload, BROKER, joined, newId, NOW } from './fixtures.js'
 
 const request = (more: Partial<RunRequest> = {}): RunRequest => ({
   issuer: BROKER,
   id: newId(),
   workload: aWorkload({ subject: 'repo:acme/*' }),
   asked: asked(access('deploy:production')),
-  type: 'jwt',
   task: '',
   lifetime: undefined,
   purpose: 'why',
@@ -19,6 +18,16 @@ const request = (more: Partial<RunRequest> = {}): RunRequest => ({
 })
 
 describe('design §3: a grant that an exchange asks for', () => {
+  test('gives each type of credential that the resource takes, and no names', () => {
+    const both = asked(access('deploy:production'), { resource: aResource({ credentials: ['jwt', 'x509'] }) })
+    expect(pendingForRun(request()).terms.credential.types).toEqual(['jwt'])
+    expect(pendingForRun(request({ asked: both })).terms.credential).toEqual({
+      types: ['jwt', 'x509'],
+      max_ttl_seconds: expect.any(Number),
+      binding: 'none',
+    })
+  })
+
   test('is for this workload and this run, for one task, and hands nothing on', () => {
     const { terms, status } = pendingForRun(request())
     expect(status).toBe('pending')
