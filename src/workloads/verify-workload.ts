@@ -210,6 +210,7 @@ function toWorkload(
   const reference = preset.referenceTo(claims, issuer)
   return ok({
     source: source.name,
+    preset: source.preset,
     issuer,
     subject: checked.subject,
     spiffeId: spiffeId(compiled.spiffePrefix, [anchor, ...segments]),

@@ -10,6 +10,8 @@ export type Reuse = 'once' | 'task' | 'until_expiry'
 export interface Workload {
   /** The name of its entry under `workloads` in the configuration. */
   readonly source: string
+  /** What kind of issuer it is (`PresetName`), where one says what its claims mean: provenance is read by it. */
+  readonly preset?: string
   readonly issuer: string
   /** `sub` of the assertion, as it came. */
   readonly subject: string

@@ -69,7 +69,9 @@ export function keyBitsOf(spki: Uint8Array): Buffer {
 }
 
 /** SHA-256 of the key's bits, cut to 160 (RFC 7093 §2, method 1): names a key, and decides nothing. */
-export const keyIdentifierOf = (spki: Uint8Array): Buffer => hash('sha256', keyBitsOf(spki), 'buffer').subarray(0, 20)
+export const keyIdentifierOfBits = (keyBits: Uint8Array): Buffer => hash('sha256', keyBits, 'buffer').subarray(0, 20)
+
+export const keyIdentifierOf = (spki: Uint8Array): Buffer => keyIdentifierOfBits(keyBitsOf(spki))
 
 export const spkiOf = (key: KeyObject): Buffer =>
   (key.type === 'private' ? createPublicKey(key) : key).export({ format: 'der', type: 'spki' })

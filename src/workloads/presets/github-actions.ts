@@ -54,7 +54,7 @@ function runPath(claims: Claims): string | undefined {
 }
 
 /** `token.actions.githubusercontent.com` → github.com, `token.actions.SUB.ghe.com` → SUB.ghe.com, a server of one's own → itself. */
-function webOrigin(issuer: string): string | undefined {
+export function webOrigin(issuer: string): string | undefined {
   if (!URL.canParse(issuer)) return undefined
   const { hostname, origin, pathname } = new URL(issuer)
   if (hostname === 'token.actions.githubusercontent.com') return 'https://github.com'

@@ -1,0 +1,14 @@
+/** RFC 5280 appendix A.1, ub-common-name: characters. */
+const MAX_COMMON_NAME = 64
+const UNREADABLE = /[\p{C}\p{Zl}\p{Zp}]/u
+
+/** A text that can stand as a common name: none is cut, and none holds characters that hide others. */
+export const isCommonName = (text: string): boolean =>
+  text !== '' && text.trim() === text && [...text].length <= MAX_COMMON_NAME && !UNREADABLE.test(text)
+
+const MAX_DNS_NAME = 253
+const LABEL = /^(?!-)[A-Za-z0-9_-]{1,63}(?<!-)$/
+
+/** A name of one host (RFC 1123 §2.1, RFC 5280 §4.2.1.6), international ones in their ASCII form. A wildcard is none. */
+export const isDnsName = (text: string): boolean =>
+  text.length <= MAX_DNS_NAME && text.split('.').every((label) => LABEL.test(label))
