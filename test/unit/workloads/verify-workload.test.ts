@@ -74,6 +74,7 @@ describe('an assertion that is believed', () => {
   test('becomes a workload', async () => {
     expect(await workloadOf(await issuer.sign({ ...claims, stage: 'production' }))).toEqual({
       source: 'ci',
+      preset: 'generic',
       issuer: ISSUER,
       subject: 'job:1',
       spiffeId: 'spiffe://errand.example.com/ci/7/production',
