@@ -46,6 +46,7 @@ import { DPOP_ALGORITHMS } from './workloads/dpop.js'
 import { createDpopNonces } from './workloads/dpop-nonce.js'
 import { createIssuerKeys, type IssuerKeys } from './workloads/issuer-keys.js'
 import { createTokenReview } from './workloads/token-review.js'
+import { createRevocationLists, type RevocationLists } from './workloads/revocation-lists.js'
 import { createResourceServerVerifier } from './workloads/verify-resource-server.js'
 import { createWorkloadVerifier } from './workloads/verify-workload.js'
 import type { Workload } from './workloads/workload.js'
@@ -172,6 +173,7 @@ interface Parts {
   readonly delivery: Delivery
   readonly sweeper: Sweeper
   readonly issuerKeys: IssuerKeys
+  readonly revocationLists: RevocationLists
 }
 
 function wire(settings: Settings, given: Given): Parts {
@@ -179,6 +181,12 @@ function wire(settings: Settings, given: Given): Parts {
   const { issuer, catalogue, limits } = settings
   const describe = describeEvents({ ids: randomIds, policyDigest: catalogue.digest })
   const issuerKeys = openIssuerKeys(settings, clock, log)
+  const revocationLists = createRevocationLists({
+    files: settings.workloads.flatMap(({ attestation }) => attestation?.crlFiles ?? []),
+    onFailed: (file, detail) => {
+      log.warn('revocation_list_not_read', { detail: `${file}: ${detail}` })
+    },
+  })
   const tokens = createTokens({ ring: keys, issuer })
   const recordMac = macKey(given.masterKey)
   const safe = createGrantSafe(
@@ -204,7 +212,14 @@ function wire(settings: Settings, given: Given): Parts {
   const edge: Edge = createEdge({
     issuer,
     listen: settings.listen,
-    routes: routesOf(settings, given, { grants, tokens, delivery, issuerKeys, isStopping: () => edge.isStopping() }),
+    routes: routesOf(settings, given, {
+      grants,
+      tokens,
+      delivery,
+      issuerKeys,
+      revocationLists,
+      isStopping: () => edge.isStopping(),
+    }),
     addressLimit: createRateLimit({ perMinute: limits.requestsPerMinute.address, clock }),
     bodyBytes: limits.bodyBytes,
     dpopNonce: () => dpopNonces.current(),
@@ -212,7 +227,7 @@ function wire(settings: Settings, given: Given): Parts {
     log,
     metrics,
   })
-  return { edge, delivery, sweeper, issuerKeys }
+  return { edge, delivery, sweeper, issuerKeys, revocationLists }
 }
 
 function openIssuerKeys(settings: Settings, clock: Clock, log: Log): IssuerKeys {
@@ -220,7 +235,7 @@ function openIssuerKeys(settings: Settings, clock: Clock, log: Log): IssuerKeys 
   return createIssuerKeys({
     fetch: boundedFetch,
     clock,
-    issuers: [...settings.workloads, ...people],
+    issuers: [...settings.workloads.filter(({ attestation }) => attestation === undefined), ...people],
     onFetched: (url, { usable, ignored }) => {
       log.info('issuer_keys_fetched', {
         issuer: url,
@@ -239,13 +254,14 @@ interface Wired {
   readonly tokens: Tokens
   readonly delivery: Delivery
   readonly issuerKeys: IssuerKeys
+  readonly revocationLists: RevocationLists
   readonly isStopping: () => boolean
 }
 
 function routesOf(
   settings: Settings,
   given: Given,
-  { grants, tokens, delivery, issuerKeys, isStopping }: Wired,
+  { grants, tokens, delivery, issuerKeys, revocationLists, isStopping }: Wired,
 ): readonly Route[] {
   const { clock, log, metrics, stores, keys } = given
   const { issuer, catalogue, limits } = settings
@@ -269,6 +285,7 @@ function routesOf(
     clock,
     keys: issuerKeys,
     reviewToken,
+    revocationLists,
     peopleAudiences: new Map(people.map((source) => [source.issuer, source.audiences])),
   })
   const verifyPerson = createPersonVerifier({
@@ -367,7 +384,9 @@ function issuerStates(
 ): Readonly<Record<string, 'fresh' | 'stale' | 'unknown'>> {
   const ages = new Map(issuerKeys.ages().map(({ issuer, seconds }) => [issuer, seconds]))
   const stateOf = (age: number | undefined) => (age === undefined ? 'unknown' : age <= FRESH ? 'fresh' : 'stale')
-  return Object.fromEntries(workloads.map(({ name, issuer }) => [name, stateOf(ages.get(issuer))]))
+  // An attestation brings its keys along.
+  const fetched = workloads.filter(({ attestation }) => attestation === undefined)
+  return Object.fromEntries(fetched.map(({ name, issuer }) => [name, stateOf(ages.get(issuer))]))
 }
 
 /** What is measured when somebody looks. */
@@ -393,7 +412,10 @@ async function collect(
 
 /** Stopped in reverse: first the listeners, last the store. */
 function lifecycleOf(parts: Parts, stores: Stores, keys: KeyRing, log: Log, listen: () => Promise<void>): Lifecycle {
-  const refresh = setInterval(() => void parts.issuerKeys.refreshDue(), REFRESH_EVERY_MS)
+  const refresh = setInterval(() => {
+    void parts.issuerKeys.refreshDue()
+    void parts.revocationLists.refresh()
+  }, REFRESH_EVERY_MS)
   refresh.unref()
   return createLifecycle({
     log,
@@ -413,6 +435,7 @@ function lifecycleOf(parts: Parts, stores: Stores, keys: KeyRing, log: Log, list
         name: 'issuer keys',
         start: () => {
           void parts.issuerKeys.refreshDue()
+          return parts.revocationLists.refresh()
         },
         stop: () => {
           clearInterval(refresh)

@@ -1,5 +1,6 @@
 import { z } from 'zod'
 import { ALGORITHMS } from '../workloads/algorithms.js'
+import { CERTIFICATE_NAMES } from '../workloads/certificate-facts.js'
 import { PRESETS } from '../workloads/presets.js'
 import * as value from './values.js'
 
@@ -116,7 +117,9 @@ const workload = z
   .strictObject({
     name: value.name().describe('Its name here and in `spiffe://<trust_domain>/<name>/…`.'),
     preset: z.enum([...PRESETS.keys()]).describe('What kind of issuer it is; says which claims mean what.'),
-    issuer: value.foreignUrl().describe('Its `iss`, to the letter.'),
+    issuer: value
+      .workloadIssuer()
+      .describe('Its `iss`, to the letter; for `spiffe` the trust domain, like `spiffe://prod.example.com`.'),
     audiences: audiences().describe('An assertion must be made for one of these.'),
     require: value
       .claimPatterns()
@@ -152,6 +155,48 @@ const workload = z
       .describe(
         'For `kubernetes`: ask the cluster by TokenReview whether the pod of a token still runs. Otherwise a token serves until it expires. While the API server does not answer, nothing is issued.',
       ),
+    bundle: z
+      .strictObject({
+        uri: value.foreignUrl().optional().describe('The bundle endpoint.'),
+        ca_file: value
+          .file()
+          .optional()
+          .describe('PEM of the private CA of the endpoint, where it has a certificate of one (`https_web`).'),
+        endpoint_id: value
+          .spiffeId()
+          .optional()
+          .describe('The SPIFFE ID of the endpoint, where it has an X.509-SVID of its own (`https_spiffe`).'),
+        file: value
+          .file()
+          .optional()
+          .describe('The bundle itself, read anew each minute; with `endpoint_id`, the one to begin with.'),
+      })
+      .optional()
+      .describe('For `spiffe`: where the authorities of the trust domain are found.'),
+    certificates: z
+      .strictObject({
+        roots_file: value.file().describe('PEM of the CAs in which a chain must end.'),
+        subject: z
+          .enum(CERTIFICATE_NAMES)
+          .describe(
+            'The name in the certificate that is the workload, and that `sub` must be: an alternative name, or an attribute of the subject. The certificate must have exactly one.',
+          ),
+        extended_key_usage: value
+          .objectIdentifier()
+          .optional()
+          .describe(
+            'A purpose that the certificate must state. Default: if it states any, clientAuth must be among them.',
+          ),
+        crl_files: z
+          .array(value.file())
+          .max(20)
+          .default([])
+          .describe(
+            'CRLs in DER or PEM, read anew each half minute. With any, each certificate of a chain needs a fresh one of its CA.',
+          ),
+      })
+      .optional()
+      .describe('For `attestation`: whose certificates are believed.'),
     mapping: z
       .strictObject({
         anchor: value.claim().default('sub').describe('The one immutable claim that every delegate states exactly.'),
@@ -239,7 +284,7 @@ const roles = z
 
 const allowRule = z
   .strictObject({
-    issuer: value.foreignUrl().describe('The `issuer` of an entry under `workloads`.'),
+    issuer: value.workloadIssuer().describe('The `issuer` of an entry under `workloads`.'),
     subject: value.pattern().default('*').describe('What `sub` must match.'),
     claims: value
       .claimPatterns()

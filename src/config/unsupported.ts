@@ -62,14 +62,7 @@ function reportService(service: 'pki', remedy: string, draft: Draft, report: Rep
   })
 }
 
-const rules: readonly Rule[] = [
-  policies,
-  pki,
-  pkiListener,
-  signedApprovals,
-  boundCredentials,
-  mtlsClients,
-]
+const rules: readonly Rule[] = [policies, pki, pkiListener, signedApprovals, boundCredentials, mtlsClients]
 
 export function reportUnsupported(draft: Draft, report: Report): void {
   for (const rule of rules) rule(draft, report)

@@ -1,5 +1,6 @@
 import { z } from 'zod'
 import { compilePattern } from '../workloads/pattern.js'
+import { parseSpiffeId } from '../workloads/spiffe-uri.js'
 import { isAddressRange, isListenHost, isLoopbackHost } from './addresses.js'
 import { parseStoreUrl } from './store-url.js'
 
@@ -152,6 +153,30 @@ function complainOfUrl(text: string): Complaint {
 
 /** An issuer of others': its text is compared with `iss`, so it stays as it is written. */
 export const foreignUrl = () => checkedText('an https URL without query and fragment', complainOfUrl)
+
+/** An issuer of workloads: as others', or a trust domain, whose workloads name it in their `sub`. */
+export const workloadIssuer = () =>
+  checkedText('an https URL without query and fragment, or spiffe:// and a trust domain', (text) =>
+    text.startsWith('spiffe://')
+      ? parseSpiffeId(text)?.path === ''
+        ? undefined
+        : { message: 'is not a trust domain', remedy: 'write it like spiffe://prod.example.com' }
+      : complainOfUrl(text),
+  )
+
+/** SPIFFE-ID §2. */
+export const spiffeId = () =>
+  checkedText('a SPIFFE ID, like spiffe://prod.example.com/spire/server', (text) =>
+    parseSpiffeId(text) === undefined ? { message: 'is not a SPIFFE ID' } : undefined,
+  )
+
+/** Dotted decimal. */
+export const objectIdentifier = () =>
+  patternText(
+    /^[0-2](?:\.(?:0|[1-9]\d{0,9})){1,15}$/,
+    'is not an object identifier',
+    'an object identifier in quotes, like "1.3.6.1.5.5.7.3.2"',
+  )
 
 /** Our own: clients compare it as text (RFC 8414 §3.3, RFC 9207), so it is configured in its one canonical spelling. */
 export const ownIssuer = () =>

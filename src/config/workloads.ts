@@ -1,3 +1,5 @@
+import { settleAttestation } from './attestation.js'
+import { settleSpiffe } from './spiffe.js'
 import { missingTenant } from '../workloads/shared-issuers.js'
 import type { Preset } from '../workloads/presets/preset.js'
 import { PRESETS } from '../workloads/presets.js'
@@ -25,6 +27,7 @@ function settleWorkload(entry: WorkloadEntry, at: number, draft: Draft, desk: De
   checkMapping(entry, at, desk)
   const keys = settleKeySource(entry, ['workloads', at], desk)
   const tokenReview = settleTokenReview(entry, keys, at, desk)
+  const maxAge = entry.max_age ?? preset.maxAge
   return {
     name: entry.name,
     preset: entry.preset,
@@ -34,10 +37,12 @@ function settleWorkload(entry: WorkloadEntry, at: number, draft: Draft, desk: De
     owner: entry.owner,
     reuse: entry.reuse ?? preset.reuse,
     algorithms: entry.algorithms ?? preset.algorithms,
-    ...(entry.max_age === undefined ? {} : { maxAge: entry.max_age }),
+    ...(maxAge === undefined ? {} : { maxAge }),
     leeway: entry.leeway ?? draft.limits?.leeway ?? DEFAULT_LEEWAY,
     keys,
     ...(tokenReview === undefined ? {} : { tokenReview }),
+    ...settleSpiffe(entry, at, draft, desk),
+    ...settleAttestation(entry, at, desk),
     mapping: mappingOf(entry),
   }
 }

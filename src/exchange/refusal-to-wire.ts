@@ -1,5 +1,5 @@
 import type { OAuthError, OAuthErrorCode } from '../oauth/error.js'
-import { isAssertionOutage } from '../workloads/verify-workload.js'
+import { isAssertionOutage } from '../workloads/assertion-refusal.js'
 import type { ExchangeRefusal } from './refusal.js'
 
 const wire = (

@@ -1,7 +1,7 @@
 import type { AccessRefusal } from '../policy/resolve-access.js'
 import type { EpochSeconds } from '../runtime/clock.js'
 import type { GrantId } from '../runtime/ids.js'
-import type { AssertionRefusal } from '../workloads/verify-workload.js'
+import type { AssertionRefusal } from '../workloads/assertion-refusal.js'
 
 /** Every reason for which `/token` says no, each with its facts. `refusal-to-wire.ts` says what the caller learns of it. */
 export type ExchangeRefusal =

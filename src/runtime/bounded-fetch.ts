@@ -1,6 +1,7 @@
 import type { IncomingMessage, RequestOptions } from 'node:http'
 import { request as httpRequest } from 'node:http'
 import { request as httpsRequest } from 'node:https'
+import type { ConnectionOptions } from 'node:tls'
 import type { Result } from './result.js'
 import { ok, refuse } from './result.js'
 
@@ -21,6 +22,11 @@ export interface FetchOptions {
   readonly bearer?: string
   /** JSON to POST; a redirect is not followed then. */
   readonly json?: string
+  /**
+   * Whether a server is the right one, by the DER of its certificate, in place of the host's name. Its chain is verified
+   * before (to `ca`).
+   */
+  readonly isServer?: (certificate: Buffer) => boolean
 }
 
 export interface FetchedBody {
@@ -95,7 +101,10 @@ function get(url: URL, options: FetchOptions, signal: AbortSignal): Promise<Answ
   })
 }
 
-function requestOptions(options: FetchOptions, signal: AbortSignal): RequestOptions & { ca?: string } {
+type TlsOptions = Pick<ConnectionOptions, 'ca' | 'checkServerIdentity'>
+
+function requestOptions(options: FetchOptions, signal: AbortSignal): RequestOptions & TlsOptions {
+  const { isServer } = options
   return {
     // A connection of its own: nothing stays open between fetches that are minutes apart.
     agent: false,
@@ -110,6 +119,11 @@ function requestOptions(options: FetchOptions, signal: AbortSignal): RequestOpti
       ...(options.bearer === undefined ? {} : { authorization: `Bearer ${options.bearer}` }),
     },
     ...(options.ca === undefined ? {} : { ca: options.ca }),
+    ...(isServer === undefined
+      ? {}
+      : {
+          checkServerIdentity: (_host, { raw }) => (isServer(raw) ? undefined : new Error('it is another server')),
+        }),
   }
 }
 

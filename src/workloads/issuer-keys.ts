@@ -3,8 +3,10 @@ import { isFetchable, isLoopback } from '../runtime/bounded-fetch.js'
 import type { Clock } from '../runtime/clock.js'
 import type { Result } from '../runtime/result.js'
 import { ok, refuse } from '../runtime/result.js'
-import type { KeySet, VerificationKey } from './key-set.js'
+import type { ParsedCertificate } from '../x509/certificate.js'
+import type { VerificationKey } from './key-set.js'
 import { parseKeySet } from './key-set.js'
+import { fetchSpiffeBundle, KEY_FETCH, type FetchedKeys } from './fetch-spiffe-bundle.js'
 import type { KeySource } from './source.js'
 import { parseStrictObject } from './strict-json.js'
 import { readTokenFile } from './token-file.js'
@@ -21,6 +23,8 @@ import { readTokenFile } from './token-file.js'
 export interface IssuerKeys {
   /** The key that should have signed this; never rejects. */
   find(source: KeyedIssuer, alg: string, kid: string | undefined): Promise<Result<VerificationKey, KeyRefusal>>
+  /** The authorities of its X.509-SVIDs, where it is a trust domain; none elsewhere. Never rejects. */
+  roots(source: KeyedIssuer): Promise<Result<readonly ParsedCertificate[], 'issuer_unavailable'>>
   /** Fetches what is due, for issuers that were registered or asked about. Called now and then, so that idle issuers stay fresh too. */
   refreshDue(): Promise<void>
   /** Seconds since the last good fetch, for each issuer that has had one: the metric of JWKS age. */
@@ -52,8 +56,8 @@ export type KeyFetchRefusal =
   | { readonly reason: 'discovery_invalid'; readonly detail: string }
   | { readonly reason: 'key_set_invalid' }
   | { readonly reason: 'token_file_unreadable' }
+  | { readonly reason: 'bundle_file_unreadable' }
 
-const FETCH = { timeoutMs: 5_000, maxBytes: 256 * 1024 }
 const SECOND = 1_000
 const MIN_FRESH = 60 * SECOND
 const MAX_FRESH = 10 * 60 * SECOND
@@ -64,7 +68,13 @@ const MAX_BACK_OFF = 60 * SECOND
 export function createIssuerKeys(deps: IssuerKeysDeps): IssuerKeys {
   const holders = new Map<string, Holder>()
   const holderOf = (source: KeyedIssuer): Holder => {
-    const name = JSON.stringify([source.issuer, source.keys.jwksUri, source.keys.ca, source.keys.tokenFile])
+    const name = JSON.stringify([
+      source.issuer,
+      source.keys.jwksUri,
+      source.keys.ca,
+      source.keys.tokenFile,
+      source.keys.bundle,
+    ])
     const known = holders.get(name)
     if (known !== undefined) return known
     const holder = new Holder(source, deps)
@@ -81,6 +91,7 @@ export function createIssuerKeys(deps: IssuerKeysDeps): IssuerKeys {
   deps.issuers?.forEach(holderFor)
   return {
     find: (source, alg, kid) => holderFor(source).find(alg, kid),
+    roots: (source) => holderFor(source).roots(),
     refreshDue: async () => {
       await Promise.all([...holders.values()].map((holder) => holder.refreshIfDue()))
     },
@@ -90,7 +101,7 @@ export function createIssuerKeys(deps: IssuerKeysDeps): IssuerKeys {
 
 /** The key set of one issuer and when it was had. */
 class Holder {
-  private held: { readonly set: KeySet; readonly at: number; readonly refreshAt: number } | undefined
+  private held: (FetchedKeys & { readonly at: number; readonly refreshAt: number }) | undefined
   private failures = 0
   private attemptedAt = Number.NEGATIVE_INFINITY
   private running: Promise<void> | undefined
@@ -101,12 +112,21 @@ class Holder {
   ) {}
 
   async find(alg: string, kid: string | undefined): Promise<Result<VerificationKey, KeyRefusal>> {
+    const held = await this.usableOrFetched()
+    if (held === undefined) return refuse('issuer_unavailable')
+    const key = held.set.find(alg, kid)
+    return key === undefined ? this.findInNewerSet(alg, kid) : ok(key)
+  }
+
+  async roots(): Promise<Result<readonly ParsedCertificate[], 'issuer_unavailable'>> {
+    const held = await this.usableOrFetched()
+    return held === undefined ? refuse('issuer_unavailable') : ok(held.roots)
+  }
+
+  private async usableOrFetched(): Promise<FetchedKeys | undefined> {
     if (this.usable() === undefined) await this.fetchUnlessBackingOff()
     else if (this.isDue()) void this.fetchUnlessBackingOff()
-    const set = this.usable()
-    if (set === undefined) return refuse('issuer_unavailable')
-    const key = set.find(alg, kid)
-    return key === undefined ? this.findInNewerSet(alg, kid) : ok(key)
+    return this.usable()
   }
 
   /** The issuer may have a new key since the last fetch. */
@@ -114,7 +134,7 @@ class Holder {
     const heldFor = this.now() - (this.held?.at ?? Number.NEGATIVE_INFINITY)
     if (this.failures === 0 && heldFor < UNKNOWN_KID_COOL_DOWN) return refuse('key_unknown')
     await this.fetchUnlessBackingOff()
-    const key = this.usable()?.find(alg, kid)
+    const key = this.usable()?.set.find(alg, kid)
     if (key !== undefined) return ok(key)
     return refuse(this.failures === 0 ? 'key_unknown' : 'issuer_unavailable')
   }
@@ -132,8 +152,8 @@ class Holder {
     return this.deps.clock.nowMs()
   }
 
-  private usable(): KeySet | undefined {
-    return this.held !== undefined && this.now() - this.held.at < MAX_STALE ? this.held.set : undefined
+  private usable(): FetchedKeys | undefined {
+    return this.held !== undefined && this.now() - this.held.at < MAX_STALE ? this.held : undefined
   }
 
   private isDue(): boolean {
@@ -151,29 +171,28 @@ class Holder {
   }
 
   private async fetch(): Promise<void> {
-    const fetched = await fetchKeySet(this.source, this.deps.fetch)
+    const { bundle } = this.source.keys
+    const fetched =
+      bundle === undefined
+        ? await fetchKeySet(this.source, this.deps.fetch)
+        : await fetchSpiffeBundle(bundle, this.usable()?.roots, this.deps.fetch)
     if (!fetched.ok) {
       this.failures++
       this.deps.onFetchFailed?.(this.source.issuer, fetched.refusal)
       return
     }
-    const { set, maxAge } = fetched.value
+    const { set, roots, maxAge } = fetched.value
     const at = this.now()
     const fresh = Math.min(Math.max((maxAge ?? Infinity) * SECOND, MIN_FRESH), MAX_FRESH)
     this.failures = 0
-    this.held = { set, at, refreshAt: at + fresh }
+    this.held = { set, roots, maxAge, at, refreshAt: at + fresh }
     this.deps.onFetched?.(this.source.issuer, { usable: set.size, ignored: set.ignored })
   }
 }
 
 const backOff = (failures: number): number => Math.min(SECOND * 2 ** (failures - 1), MAX_BACK_OFF)
 
-interface FetchedKeySet {
-  readonly set: KeySet
-  readonly maxAge: number | undefined
-}
-
-async function fetchKeySet(source: KeyedIssuer, fetch: BoundedFetch): Promise<Result<FetchedKeySet, KeyFetchRefusal>> {
+async function fetchKeySet(source: KeyedIssuer, fetch: BoundedFetch): Promise<Result<FetchedKeys, KeyFetchRefusal>> {
   const { tokenFile } = source.keys
   const bearer = tokenFile === undefined ? undefined : await readTokenFile(tokenFile)
   if (tokenFile !== undefined && bearer === undefined) return refuse({ reason: 'token_file_unreadable' })
@@ -185,7 +204,7 @@ async function fetchKeySet(source: KeyedIssuer, fetch: BoundedFetch): Promise<Re
   const set = parseKeySet(parseStrictObject(fetched.value.body))
   // A set without a usable key is still the issuer's word: it withdraws the keys of the last one.
   if (set === undefined) return refuse({ reason: 'key_set_invalid' })
-  return ok({ set, maxAge: fetched.value.maxAge })
+  return ok({ set, roots: [], maxAge: fetched.value.maxAge })
 }
 
 /** OpenID Connect Discovery 1.0 §4: the document lies below the issuer, and names it. */
@@ -213,7 +232,7 @@ function fetchOptions(source: KeyedIssuer, url: string, bearer: string | undefin
   // The token is for the issuer. Elsewhere it goes only to a server that proves itself by the issuer's private CA.
   const trusted = bearer !== undefined && (new URL(url).host === home || ca !== undefined)
   return {
-    ...FETCH,
+    ...KEY_FETCH,
     accept: 'application/json, application/jwk-set+json',
     ...(ca === undefined ? {} : { ca }),
     ...(trusted ? { bearer } : {}),

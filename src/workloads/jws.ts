@@ -6,6 +6,8 @@ import { ok, refuse } from '../runtime/result.js'
 
 /** A JWT as it came: taken apart, read strictly, and not believed yet. */
 export interface ParsedJws {
+  /** The header, as it stands. */
+  readonly parameters: Claims
   readonly alg: string
   readonly kid: string | undefined
   readonly claims: Claims
@@ -34,9 +36,7 @@ export function parseJws(compact: unknown): Result<ParsedJws, string> {
 }
 
 /** A compact JWS with the parameters of its header as they stand: for a kind of token that has rules of its own for them. */
-export interface RawJws extends Pick<ParsedJws, 'claims' | 'signingInput' | 'signature'> {
-  readonly parameters: Claims
-}
+export type RawJws = Pick<ParsedJws, 'parameters' | 'claims' | 'signingInput' | 'signature'>
 
 /** As strict as `parseJws` on form, and with no opinion on the header. */
 export function parseRawJws(compact: unknown): Result<RawJws, string> {
@@ -75,6 +75,7 @@ function readParts(parts: Parts): Result<Pick<ParsedJws, 'claims' | 'signingInpu
 }
 
 interface Header {
+  readonly parameters: Claims
   readonly alg: string
   readonly kid: string | undefined
 }
@@ -114,5 +115,5 @@ function checkHeader(parameters: Claims): Result<Header, string> {
   if (kid !== undefined && (typeof kid !== 'string' || kid.length > MAX_KID)) return refuse('kid is not a short text')
   if (typ !== undefined && (typeof typ !== 'string' || !TYPES.has(typ.toLowerCase())))
     return refuse('typ names another kind of token')
-  return ok({ alg, kid })
+  return ok({ parameters, alg, kid })
 }

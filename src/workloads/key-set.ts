@@ -27,18 +27,21 @@ const MIN_RSA_BITS = 2048
 const MAX_RSA_BITS = 8192
 const MIN_RSA_EXPONENT = 65537n
 
+/** `sig` (RFC 7517 §4.2) may be left out; in the bundle of a trust domain each key says that it is for `jwt-svid` (SPIFFE Trust Domain and Bundle §4.2.2). */
+export type KeyUse = 'sig' | 'jwt-svid'
+
 /**
  * Reads a JWK Set. `undefined` when the document is none. Keys that cannot be used are passed over (RFC 7517 §5), and so are
  * weak ones, even though a trusted issuer offers them: an RSA key with exponent 1 lets anybody sign.
  */
-export function parseKeySet(document: unknown): KeySet | undefined {
+export function parseKeySet(document: unknown, use: KeyUse = 'sig'): KeySet | undefined {
   if (typeof document !== 'object' || document === null || !Object.hasOwn(document, 'keys')) return undefined
   const members = (document as { keys: unknown }).keys
   if (!Array.isArray(members)) return undefined
   const byName = new Map<string, VerificationKey[]>()
   let size = 0
   for (const member of members.slice(0, MAX_KEYS) as unknown[]) {
-    const usable = readKey(member)
+    const usable = readKey(member, use)
     if (usable === undefined) continue
     size++
     for (const key of usable.keys) {
@@ -66,10 +69,10 @@ interface UsableKey {
   readonly keys: readonly VerificationKey[]
 }
 
-function readKey(member: unknown): UsableKey | undefined {
+function readKey(member: unknown, use: KeyUse): UsableKey | undefined {
   if (typeof member !== 'object' || member === null) return undefined
   const jwk = member as Readonly<Record<string, unknown>>
-  if (!isForVerifying(jwk)) return undefined
+  if (!isForVerifying(jwk, use)) return undefined
   const fitting = [...ALGORITHMS].filter(([alg, algorithm]) => fits(jwk, alg, algorithm))
   if (fitting.length === 0) return undefined
   const key = importStrong(jwk)
@@ -88,15 +91,15 @@ export interface LoneKey extends VerificationKey {
 
 export function readLoneKey(jwk: Readonly<Record<string, unknown>>, alg: string): LoneKey | undefined {
   const algorithm = ALGORITHMS.get(alg)
-  if (algorithm === undefined || !isForVerifying(jwk) || !fits(jwk, alg, algorithm)) return undefined
+  if (algorithm === undefined || !isForVerifying(jwk, 'sig') || !fits(jwk, alg, algorithm)) return undefined
   const publicKey = importStrong(jwk)
   return publicKey === undefined ? undefined : { publicKey, ...verificationKey(publicKey, alg, algorithm) }
 }
 
-function isForVerifying(jwk: Readonly<Record<string, unknown>>): boolean {
+function isForVerifying(jwk: Readonly<Record<string, unknown>>, use: KeyUse): boolean {
   // A private key in a public document is known to everybody (RFC 7517 §9.2).
   if (SECRET_MEMBERS.some((member) => jwk[member] !== undefined)) return false
-  if (jwk['use'] !== undefined && jwk['use'] !== 'sig') return false
+  if (jwk['use'] !== use && (jwk['use'] !== undefined || use !== 'sig')) return false
   const operations = jwk['key_ops']
   return operations === undefined || (Array.isArray(operations) && operations.includes('verify'))
 }

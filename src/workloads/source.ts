@@ -1,3 +1,4 @@
+import type { AttestationRules } from './attestation.js'
 import type { Reuse } from './workload.js'
 
 /** One trusted source of assertions, as configured and checked (contract §3, `workloads`). */
@@ -19,6 +20,10 @@ export interface WorkloadSource {
   readonly keys: KeySource
   /** Where to ask whether the pod of a token still runs (`token-review.ts`); absent: the signature and `exp` decide. */
   readonly tokenReview?: TokenReviewSource
+  /** For `spiffe`: whose SVIDs are believed; then `issuer` is `spiffe://` and this. */
+  readonly trustDomain?: string
+  /** For `attestation`: whose certificates are believed, in place of keys that are fetched. */
+  readonly attestation?: AttestationRules
   /** What the preset leaves open; for `generic`, all of it. */
   readonly mapping: ClaimMapping
 }
@@ -34,6 +39,8 @@ export type PresetName =
   | 'google-compute'
   | 'azure'
   | 'aws'
+  | 'spiffe'
+  | 'attestation'
   | 'generic'
 
 /** Which claims mean what. Names are claim names or JSON Pointers. */
@@ -65,4 +72,18 @@ export interface KeySource {
   readonly ca?: string
   /** A file with a bearer token for the fetches, read at each one (projected tokens rotate). */
   readonly tokenFile?: string
+  /** In place of a JWK Set: the bundle of a trust domain. */
+  readonly bundle?: BundleSource
+}
+
+/** Where the bundle of a trust domain comes from (SPIFFE Federation §5.2): a file, or an endpoint. */
+export interface BundleSource {
+  /** Absent: the file alone, read anew each minute. */
+  readonly uri?: string
+  /** PEM of the CA of the endpoint, where it is a private one. */
+  readonly ca?: string
+  /** The id of the endpoint itself (profile `https_spiffe`): then it is known by the last bundle, and at first by the file. */
+  readonly endpointId?: string
+  /** Absolute. */
+  readonly file?: string
 }

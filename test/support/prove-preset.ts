@@ -1,6 +1,6 @@
 import { PRESETS } from '../../src/workloads/presets.js'
 import type { PresetName } from '../../src/workloads/source.js'
-import type { AssertionRefusal } from '../../src/workloads/verify-workload.js'
+import type { AssertionRefusal } from '../../src/workloads/assertion-refusal.js'
 import { createWorkloadVerifier } from '../../src/workloads/verify-workload.js'
 import type { Workload } from '../../src/workloads/workload.js'
 import { TEST_EPOCH, turnableClock } from './clock.js'

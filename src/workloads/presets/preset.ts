@@ -13,6 +13,8 @@ export interface Preset {
   readonly reuse: Reuse
   /** Default for `WorkloadSource.algorithms`: what the issuer signs with. */
   readonly algorithms: readonly string[]
+  /** Default for `WorkloadSource.maxAge`. */
+  readonly maxAge?: number
   /** How the provider writes its issuers, where there is one way: any other is a slip that would believe nobody, or everybody. */
   readonly issuerForm?: IssuerForm
   /** The source names who started a run, but this assertion cannot say it of this run. */

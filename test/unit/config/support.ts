@@ -59,6 +59,7 @@ export const files: ReadonlyMap<string, string> = new Map([
   ['/etc/errand/weak.jwks.json', json({ keys: [weak.publicKey.export({ format: 'jwk' })] })],
   ['/etc/errand/encryption.jwks.json', json({ keys: [{ ...publicJwk, use: 'enc' }] })],
   ['/etc/errand/twins.jwks.json', json({ keys: [publicJwk, publicJwk] })],
+  ['/etc/errand/prod.bundle.json', json({ keys: [{ ...publicJwk, use: 'jwt-svid' }] })],
   ['/etc/errand/query.schema.json', json(detailSchema)],
   ['/etc/errand/other.schema.json', json({ ...detailSchema, description: 'another' })],
   ['/etc/errand/remote.schema.json', json({ type: 'object', $ref: 'https://example.com/schema.json' })],

@@ -208,6 +208,8 @@ describe('presets', () => {
       'google-compute': ['/google/compute_engine/instance_id'],
       azure: [],
       aws: [],
+      spiffe: [],
+      attestation: [],
       generic: [],
     })
   })
@@ -224,6 +226,8 @@ describe('presets', () => {
       'google-compute': 'once',
       azure: 'until_expiry',
       aws: 'once',
+      spiffe: 'until_expiry',
+      attestation: 'once',
       generic: 'once',
     })
   })
@@ -240,6 +244,8 @@ describe('presets', () => {
       'google-compute': 'sub',
       azure: 'oid',
       aws: 'sub',
+      spiffe: 'sub',
+      attestation: 'sub',
       generic: 'sub',
     })
   })

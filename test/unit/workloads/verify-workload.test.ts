@@ -1,6 +1,7 @@
 import { createHmac } from 'node:crypto'
 import { beforeAll, describe, expect, test } from '@jest/globals'
-import type { AssertionRefusal, VerifyWorkload } from '../../../src/workloads/verify-workload.js'
+import type { AssertionRefusal } from '../../../src/workloads/assertion-refusal.js'
+import type { VerifyWorkload } from '../../../src/workloads/verify-workload.js'
 import { createWorkloadVerifier } from '../../../src/workloads/verify-workload.js'
 import type { WorkloadSource } from '../../../src/workloads/source.js'
 import type { Workload } from '../../../src/workloads/workload.js'
