@@ -2,6 +2,7 @@ import { mkdirSync } from 'node:fs'
 import { join } from 'node:path'
 import type { Settings } from './config/settings.js'
 import { describeEvents } from './evidence/describe-event.js'
+import type { DeferralMac } from './exchange/deferred-request.js'
 import { createDelivery, type Delivery } from './exchange/delivery.js'
 import { createExchange } from './exchange/exchange.js'
 import type { GrantDeps } from './grants/grant-deps.js'
@@ -42,9 +43,11 @@ import { createRateLimit } from './runtime/rate-limit.js'
 import { openEmbeddedStores } from './storage/embedded/open.js'
 import { openRedisStores } from './storage/redis/open.js'
 import { ALGORITHMS } from './workloads/algorithms.js'
-import { DPOP_ALGORITHMS } from './workloads/dpop.js'
-import { createDpopNonces } from './workloads/dpop-nonce.js'
+import { createDpopVerifier, DPOP_ALGORITHMS } from './workloads/dpop.js'
+import { createDpopNonces, type DpopNonces } from './workloads/dpop-nonce.js'
 import { createIssuerKeys, type IssuerKeys } from './workloads/issuer-keys.js'
+import { createStillTrusted } from './workloads/still-trusted.js'
+import { createPossessionVerifier } from './workloads/verify-possession.js'
 import { createTokenReview } from './workloads/token-review.js'
 import { createRevocationLists, type RevocationLists } from './workloads/revocation-lists.js'
 import { createResourceServerVerifier } from './workloads/verify-resource-server.js'
@@ -218,6 +221,7 @@ function wire(settings: Settings, given: Given): Parts {
       delivery,
       issuerKeys,
       revocationLists,
+      dpopNonces,
       isStopping: () => edge.isStopping(),
     }),
     addressLimit: createRateLimit({ perMinute: limits.requestsPerMinute.address, clock }),
@@ -255,13 +259,14 @@ interface Wired {
   readonly delivery: Delivery
   readonly issuerKeys: IssuerKeys
   readonly revocationLists: RevocationLists
+  readonly dpopNonces: DpopNonces
   readonly isStopping: () => boolean
 }
 
 function routesOf(
   settings: Settings,
   given: Given,
-  { grants, tokens, delivery, issuerKeys, revocationLists, isStopping }: Wired,
+  { grants, tokens, delivery, issuerKeys, revocationLists, dpopNonces, isStopping }: Wired,
 ): readonly Route[] {
   const { clock, log, metrics, stores, keys } = given
   const { issuer, catalogue, limits } = settings
@@ -296,8 +301,11 @@ function routesOf(
     ownIssuer: issuer,
     workloadAudiences: new Map(settings.workloads.map((source) => [source.issuer, source.audiences])),
   })
+  const verifyPossession = createPossessionVerifier(
+    createDpopVerifier({ origins: originsOf(settings), clock, nonces: dpopNonces }),
+  )
   const workloadLimit = createRateLimit({ perMinute: limits.requestsPerMinute.workload, clock })
-  const admit = (workload: Workload): number | undefined => {
+  const admit = (workload: Pick<Workload, 'spiffeId'>): number | undefined => {
     const wait = workloadLimit.take(workload.spiffeId)
     if (wait !== undefined) metrics.limited('workload')
     return wait
@@ -314,9 +322,11 @@ function routesOf(
     tokens,
     delivery,
     describe: grants.describe,
+    deferralMac: deferralMacOf(given.masterKey),
+    isStillTrusted: createStillTrusted(settings.workloads),
     admit,
   })
-  const callers = { clock, tokens, verifyWorkload, verifyPerson, admit }
+  const callers = { clock, tokens, verifyWorkload, verifyPerson, verifyPossession, proofs: stores.issuance, admit }
   const verifyResourceServer = createResourceServerVerifier({
     catalogue,
     audiences: [issuer, `${issuer}/introspect`, `${issuer}/token`],
@@ -324,9 +334,9 @@ function routesOf(
     store: stores.issuance,
   })
   const routes = [
-    tokenRoute({ exchange, delivery, metrics, log }),
+    tokenRoute({ exchange, verifyPossession, delivery, metrics, log }),
     introspectRoute({ clock, tokens, store: stores.issuance, safe: grants.safe, verifyResourceServer }),
-    revokeRoute({ ...grants, deferrals: stores.deferrals, tokens, verifyWorkload }),
+    revokeRoute({ ...grants, deferrals: stores.deferrals, tokens, verifyWorkload, verifyPossession }),
     ...grantRoutes({ ...grants, callers, cursors: cursorsOf(given.masterKey) }),
     ...decisionRoutes({ ...grants, callers }),
     ...taskRoutes({ ...grants, callers }),
@@ -353,6 +363,17 @@ function mutualTlsOf({ listen, issuer }: Settings): { mutualTls: boolean; mutual
   const base =
     first?.mtlsOrigin === undefined ? undefined : first.mtlsOrigin + issuer.slice(new URL(issuer).origin.length)
   return { mutualTls: first !== undefined, mutualTlsBase: base }
+}
+
+/** Every origin under which clients reach the endpoints: what `htu` of a DPoP proof may name. */
+const originsOf = ({ listen, issuer }: Settings): readonly string[] => [
+  new URL(issuer).origin,
+  ...listen.flatMap(({ mtlsOrigin }) => mtlsOrigin ?? []),
+]
+
+function deferralMacOf(masterKey: MasterKey): DeferralMac {
+  const key = masterKey.derive('deferral-mac')
+  return { make: (text) => mac(key, text), check: (text, tag) => checkMac(key, text, tag) }
 }
 
 function cursorsOf(masterKey: MasterKey): Cursors {

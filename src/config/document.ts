@@ -398,7 +398,9 @@ const tier = z
     binding: z
       .enum(['none', 'dpop', 'mtls', 'any'])
       .default('none')
-      .describe('What a credential must be bound to. All but `none` are not in this build.'),
+      .describe(
+        'What a credential must be bound to: a DPoP key (RFC 9449), a client certificate (RFC 8705), or `any` of the two. A certificate that is issued is bound by itself. A key that is proved without being asked for binds too.',
+      ),
     max_ttl: value.duration('10s', '1h').prefault('10m').describe('The longest life of a credential.'),
     fresh: value.duration('10s', '7d').prefault('1h').describe("The greatest age of a reviewer's `auth_time`."),
     decide_within: value

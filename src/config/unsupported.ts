@@ -31,17 +31,6 @@ const signedApprovals: Rule = (draft, report) => {
   }
 }
 
-const boundCredentials: Rule = (draft, report) => {
-  for (const [name, entry] of draft.tiers) {
-    if (entry === undefined || entry.binding === 'none') continue
-    report(
-      ['tiers', name, 'binding'],
-      `${entry.binding} ${notYet}`,
-      'write binding: none, if credentials that whoever holds them can use will do',
-    )
-  }
-}
-
 const mtlsClients: Rule = (draft, report) => {
   draft.resources.forEach((entry, at) => {
     entry?.clients.forEach((client, position) => {
@@ -62,7 +51,7 @@ function reportService(service: 'pki', remedy: string, draft: Draft, report: Rep
   })
 }
 
-const rules: readonly Rule[] = [policies, pki, pkiListener, signedApprovals, boundCredentials, mtlsClients]
+const rules: readonly Rule[] = [policies, pki, pkiListener, signedApprovals, mtlsClients]
 
 export function reportUnsupported(draft: Draft, report: Report): void {
   for (const rule of rules) rule(draft, report)

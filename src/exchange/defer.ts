@@ -5,11 +5,12 @@ import { pendingForRun } from '../grants/grant-for-run.js'
 import type { DeferralRecord } from '../grants/grant-store.js'
 import { decideBy } from '../grants/lifecycle.js'
 import { findEqual, submitGrant, type Submission } from '../grants/submit-grant.js'
-import { holderOf } from '../grants/whereabouts.js'
+import { holderByKeys, holderOf, joinKeyOf } from '../grants/whereabouts.js'
 import { sha256Base64url } from '../runtime/digest.js'
 import { Fault } from '../runtime/fault.js'
 import type { GrantId } from '../runtime/ids.js'
 import { claimsOn } from '../grants/assertion-claim.js'
+import { keyNames } from '../workloads/possession.js'
 import { encodeDeferredRequest } from './deferred-request.js'
 import type { ExchangeDeps } from './dependencies.js'
 import type { Exchanging } from './exchanging.js'
@@ -25,8 +26,10 @@ export async function defer(deps: ExchangeDeps, exchanging: Exchanging): Promise
   const { request } = exchanging
   if (!request.deferred) return { reason: 'not_covered' }
   if (request.purpose === undefined) return { reason: 'purpose_missing' }
-  if (request.clientAssertion === undefined) return { reason: 'deferral_unbound' }
-  const code = deps.ids.deferralCode()
+  // What the poll will be asked for must be something that it can prove again.
+  const isBound = request.clientAssertion !== undefined || keyNames(exchanging.proof).length > 0
+  if (!isBound) return { reason: 'deferral_unbound' }
+  const code = deps.ids.deferralCode(exchanging.where.shard)
   for (let attempt = 0; attempt < ATTEMPTS; attempt++) {
     const outcome = await ask(deps, exchanging, request.purpose, code)
     if (outcome !== 'again') return outcome
@@ -46,7 +49,7 @@ async function ask(
     grant,
     index: { run: exchanging.where.run },
     anchorKey: exchanging.where.anchor,
-    claims: claimsOn(exchanging.proved, id, exchanging.task, []),
+    claims: claimsOn(exchanging.proved, id, exchanging.task, keyNames(exchanging.proof)),
     deferral: deferralOf(deps, exchanging, id, decideBy(grant), code),
     events: [
       eventOf(deps, exchanging, 'grant.requested', id, {
@@ -75,8 +78,9 @@ async function ask(
   }
 }
 
-const pendingGrant = (deps: ExchangeDeps, exchanging: Exchanging, purpose: string): Grant =>
-  pendingForRun({
+function pendingGrant(deps: ExchangeDeps, exchanging: Exchanging, purpose: string): Grant {
+  const keys = keyNames(exchanging.proof)
+  const grant = pendingForRun({
     issuer: deps.issuer,
     id: deps.ids.grantId(exchanging.where.shard),
     workload: exchanging.workload,
@@ -86,6 +90,9 @@ const pendingGrant = (deps: ExchangeDeps, exchanging: Exchanging, purpose: strin
     purpose,
     now: deps.clock.now(),
   })
+  // Requests of different keys do not join: the terms do not tell them apart.
+  return keys.length === 0 ? grant : { ...grant, askedAs: joinKeyOf(grant.terms, keys) }
+}
 
 async function join(
   deps: ExchangeDeps,
@@ -98,7 +105,7 @@ async function join(
   const { grant } = deps.safe.open(record)
   const joined = await deps.stores.deferrals.join(
     deferralOf(deps, exchanging, id, decideBy(grant), code),
-    claimsOn(exchanging.proved, id, exchanging.task, []),
+    claimsOn(exchanging.proved, id, exchanging.task, keyNames(exchanging.proof)),
     [eventOf(deps, exchanging, 'grant.joined', id, {})],
     MOST_CODES,
   )
@@ -121,16 +128,24 @@ function deferralOf(
   expiresAt: number,
   code: string,
 ): DeferralRecord {
-  return {
+  const { asked, request, workload, proof } = exchanging
+  const keys = keyNames(proof)
+  const byKeysAlone = request.clientAssertion === undefined
+  const place = {
     hash: sha256Base64url(code),
     grantId,
-    holder: holderOf(exchanging.workload, []),
-    request: encodeDeferredRequest({
-      access: exchanging.asked.access,
-      task: exchanging.request.task,
-      lifetime: exchanging.request.lifetime,
-      requestedTokenType: exchanging.request.requestedTokenType === 'jwt' ? 'jwt' : 'access_token',
-    }),
+    holder: byKeysAlone ? holderByKeys(keys) : holderOf(workload, keys),
+  }
+  const deferred = {
+    access: asked.access,
+    task: request.task,
+    lifetime: request.lifetime,
+    requestedTokenType: request.requestedTokenType === 'jwt' ? ('jwt' as const) : ('access_token' as const),
+    ...(byKeysAlone ? { asker: workload } : {}),
+  }
+  return {
+    ...place,
+    request: encodeDeferredRequest(deferred, place, deps.deferralMac),
     expiresAt,
     interval: deps.limits.pollInterval,
   }

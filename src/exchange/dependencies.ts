@@ -7,6 +7,7 @@ import type { Clock } from '../runtime/clock.js'
 import type { Ids } from '../runtime/ids.js'
 import type { VerifyWorkload } from '../workloads/verify-workload.js'
 import type { Workload } from '../workloads/workload.js'
+import type { DeferralMac } from './deferred-request.js'
 import type { Delivery } from './delivery.js'
 
 /** What the use case of `/token` needs. Composed once (`compose.ts`). */
@@ -23,8 +24,12 @@ export interface ExchangeDeps {
   readonly tokens: Tokens
   readonly delivery: Delivery
   readonly describe: DescribeEvent
+  /** By a key outside the store: of deferred requests whose polls prove keys alone. */
+  readonly deferralMac: DeferralMac
+  /** Whether a workload that was verified before would be believed today. */
+  readonly isStillTrusted: (workload: Workload) => boolean
   /** Seconds to wait when this workload asks too often; `undefined` to go on. */
-  readonly admit: (workload: Workload) => number | undefined
+  readonly admit: (workload: Pick<Workload, 'spiffeId'>) => number | undefined
 }
 
 export interface ExchangeLimits {

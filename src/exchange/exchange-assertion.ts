@@ -10,6 +10,8 @@ import { resolveAccess } from '../policy/resolve-access.js'
 import { Fault } from '../runtime/fault.js'
 import { parseGrantId } from '../runtime/ids.js'
 import { claimsOn } from '../grants/assertion-claim.js'
+import { claimProof } from '../grants/proof-claim.js'
+import { confirmationOf, keyNames, meetsBinding, type ProofOfPossession } from '../workloads/possession.js'
 import { ATTEMPTS } from './attempts.js'
 import { authenticateBeside } from './authenticate-client.js'
 import { defer } from './defer.js'
@@ -20,13 +22,18 @@ import { issueRefusal } from './issue-refusal.js'
 import { refused, type Outcome } from './outcome.js'
 import { recordRefusal } from './record-refusal.js'
 import type { ExchangeRefusal } from './refusal.js'
+import { requireBinding } from './required-binding.js'
 import { endedFirst } from './run-ended.js'
 
 /** How many grants one run may have in force before rules make no more: each of them is looked at in each exchange of the run. */
 export const MOST_ERRANDS = 200
 
 /** A workload presents its assertion, and gets a credential, a deferral code, or a refusal. */
-export async function exchangeAssertion(deps: ExchangeDeps, request: ExchangeRequest): Promise<Outcome> {
+export async function exchangeAssertion(
+  deps: ExchangeDeps,
+  request: ExchangeRequest,
+  proof: ProofOfPossession,
+): Promise<Outcome> {
   const verified = await deps.verifyWorkload(request.subjectToken)
   if (!verified.ok)
     return refused({
@@ -39,6 +46,8 @@ export async function exchangeAssertion(deps: ExchangeDeps, request: ExchangeReq
   const no = async (refusal: ExchangeRefusal, audience?: string): Promise<Outcome> =>
     recordRefusal(deps, workload, await endedFirst(deps, workload, refusal), audience === undefined ? {} : { audience })
 
+  // Before anything of the assertion is spent (contract §1, "nonce needed").
+  if ((await claimProof(deps.stores.issuance, proof, deps.clock.now())) === 'used') return no({ reason: 'proof_used' })
   const misuse = misuseOf(request)
   if (misuse !== undefined) return no(misuse)
   const proved = await authenticateBeside(deps, workload, request)
@@ -53,11 +62,13 @@ export async function exchangeAssertion(deps: ExchangeDeps, request: ExchangeReq
       audience,
     )
   if (request.task === undefined && !hasRunIds(workload)) return no({ reason: 'task_missing' }, audience)
+  const { binding } = asked.tier
+  if (!meetsBinding(binding, 'jwt', proof)) return no({ reason: 'binding_missing', binding }, audience)
   const decision = decide(asked.guards, workload)
   if (!decision.permitted) return no({ reason: 'policy_denied' }, audience)
   const task = request.task ?? ''
   const where = whereaboutsOf(workload, task)
-  const exchanging = { request, workload, proved: proved.value, asked, where, task, rules: decision.rules }
+  const exchanging = { request, workload, proved: proved.value, proof, asked, where, task, rules: decision.rules }
   const outcome = await settle(deps, exchanging)
   return 'reason' in outcome ? recordRefusal(deps, workload, outcome, { audience }) : outcome
 }
@@ -112,7 +123,7 @@ function decideOn(deps: ExchangeDeps, exchanging: Exchanging, found: Found): Dec
   const no = (refusal: ExchangeRefusal): Decided => ({ kind: 'refuse', refusal })
   switch (choice.kind) {
     case 'use':
-      return { kind: 'issue', plan: planUnder(exchanging, { use: choice.chosen }, choice.task, found, facts.now) }
+      return planned(exchanging, { use: choice.chosen }, choice.task, found, facts.now)
     case 'several':
       return no({ reason: 'grants_several', ids: choice.ids })
     case 'task_ended':
@@ -124,7 +135,7 @@ function decideOn(deps: ExchangeDeps, exchanging: Exchanging, found: Found): Dec
       if (!found.tasks.every((task) => isUnderWay(task, opened, facts.now))) return no({ reason: 'task_ended' })
       if (found.grants.filter(({ index }) => 'run' in index).length >= MOST_ERRANDS)
         return no({ reason: 'too_many_errands' })
-      return { kind: 'issue', plan: planByRule(deps, exchanging, found, facts.now) }
+      return planByRule(deps, exchanging, found, facts.now)
   }
 }
 
@@ -132,7 +143,7 @@ const isUnderWay = (task: Found['tasks'][number], grants: readonly OpenedGrant[]
   task.open && grants.some(({ record, grant }) => record.id === task.grantId && isActive(grant, now))
 
 /** The rules permit it: a grant for this one run. */
-function planByRule(deps: ExchangeDeps, exchanging: Exchanging, found: Found, now: number): Plan {
+function planByRule(deps: ExchangeDeps, exchanging: Exchanging, found: Found, now: number): Decided {
   const { workload, asked, request, task, rules, where } = exchanging
   const grant = activeByRule(
     {
@@ -149,35 +160,39 @@ function planByRule(deps: ExchangeDeps, exchanging: Exchanging, found: Found, no
     rules,
   )
   const record = deps.safe.close(grant, 1, { run: where.run })
-  return planUnder(exchanging, { create: { record, grant }, rules }, undefined, found, now)
+  return planned(exchanging, { create: { record, grant }, rules }, undefined, found, now)
 }
 
-function planUnder(
+function planned(
   exchanging: Exchanging,
   grant: Plan['grant'],
   renew: Issued['task'],
   found: Found,
   now: number,
-): Plan {
-  const { request, workload, proved, asked, where, task } = exchanging
+): Decided {
+  const { request, workload, proved, proof, asked, where, task } = exchanging
   const opened = 'use' in grant ? grant.use : grant.create
+  const binding = requireBinding(asked, opened.grant, 'jwt', proof)
+  if (!binding.ok) return { kind: 'refuse', refusal: binding.refusal }
   const open: OpenTask = {
     name: task,
     runVersion: found.runVersion,
     endsRun: request.task === undefined && hasRunIds(workload),
   }
-  return {
+  const plan: Plan = {
     where,
     workload,
     asked,
     access: asked.access,
     grant,
     task: renew === undefined ? { open } : { renew },
-    claims: claimsOn(proved, opened.record.id, task, []),
+    claims: claimsOn(proved, opened.record.id, task, keyNames(proof)),
+    boundTo: confirmationOf(binding.value, proof),
     lifetime: request.lifetime,
     requestedTokenType: request.requestedTokenType === 'jwt' ? 'jwt' : 'access_token',
     now,
   }
+  return { kind: 'issue', plan }
 }
 
 interface Issued {

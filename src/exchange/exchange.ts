@@ -1,4 +1,5 @@
 import type { ExchangeRequest, TokenRequest } from '../oauth/token-request.js'
+import type { ProofOfPossession } from '../workloads/possession.js'
 import type { ExchangeDeps } from './dependencies.js'
 import { exchangeAssertion } from './exchange-assertion.js'
 import { makeTicket } from './make-ticket.js'
@@ -10,23 +11,23 @@ import { redeemTicket } from './redeem-ticket.js'
  * exchange/ is the use case of `/token`: the only place that knows the order. Parse → verify who → find the grant →
  * decide → record in one atomic step → sign → render.
  */
-export type Exchange = (request: TokenRequest) => Promise<Outcome>
+export type Exchange = (request: TokenRequest, proof: ProofOfPossession) => Promise<Outcome>
 
 export const createExchange =
   (deps: ExchangeDeps): Exchange =>
-  (request) =>
-    request.kind === 'poll' ? poll(deps, request) : route(deps, request)
+  (request, proof) =>
+    request.kind === 'poll' ? poll(deps, request, proof) : route(deps, request, proof)
 
 /** A token is routed by what it is, not by what the request calls it (invariant 5): only a ticket hands on, only a credential gets a ticket. */
-async function route(deps: ExchangeDeps, request: ExchangeRequest): Promise<Outcome> {
+async function route(deps: ExchangeDeps, request: ExchangeRequest, proof: ProofOfPossession): Promise<Outcome> {
   if (request.requestedTokenType === 'x509')
     return refused({ reason: 'type_not_issued', detail: 'certificates are not issued here yet' })
   switch (deps.tokens.typOf(request.subjectToken)) {
     case 'errand-ticket+jwt':
-      return redeemTicket(deps, request)
+      return redeemTicket(deps, request, proof)
     case 'at+jwt':
-      return makeTicket(deps, request)
+      return makeTicket(deps, request, proof)
     case undefined:
-      return exchangeAssertion(deps, request)
+      return exchangeAssertion(deps, request, proof)
   }
 }

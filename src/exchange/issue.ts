@@ -5,13 +5,14 @@ import type { Issuance, Recorded, TaskRecord } from '../grants/issuance-store.js
 import { credentialDocument, taskDocument } from '../grants/documents.js'
 import { canonicalTerms, digestOf } from '../grants/digest.js'
 import { isUnseparated } from '../grants/separation.js'
-import { holderOf } from '../grants/whereabouts.js'
+import { hasRunIds, holderOf, whereaboutsOf } from '../grants/whereabouts.js'
 import type { AccessTokenClaims, Act } from '../issuance/jwt.js'
 import { TOKEN_TYPE } from '../oauth/urns.js'
 import type { Asked } from '../policy/resolve-access.js'
 import type { EpochSeconds } from '../runtime/clock.js'
 import { Fault } from '../runtime/fault.js'
 import type { CredentialId, TaskId } from '../runtime/ids.js'
+import type { KeyConfirmation } from '../workloads/possession.js'
 import type { Workload } from '../workloads/workload.js'
 import { CONFIRM_WITHIN } from './delivery.js'
 import type { ExchangeDeps } from './dependencies.js'
@@ -28,6 +29,8 @@ export interface Plan {
   readonly grant: { readonly use: OpenedGrant } | { readonly create: OpenedGrant; readonly rules: readonly string[] }
   readonly task: { readonly renew: TaskId } | { readonly open: OpenTask }
   readonly claims: readonly Claim[]
+  /** The key that the credential is bound to; `undefined`: whoever holds it can use it. */
+  readonly boundTo: KeyConfirmation | undefined
   readonly lifetime: number | undefined
   readonly requestedTokenType: 'access_token' | 'jwt'
   readonly deferral?: string
@@ -75,7 +78,7 @@ export async function issue(deps: ExchangeDeps, plan: Plan): Promise<IssueResult
       credentialId,
       token: signOrVoid(deps, claims, plan),
       issuedTokenType: plan.requestedTokenType === 'jwt' ? TOKEN_TYPE.jwt : TOKEN_TYPE.accessToken,
-      tokenType: 'Bearer',
+      tokenType: plan.boundTo !== undefined && 'jkt' in plan.boundTo ? 'DPoP' : 'Bearer',
       expiresIn: expiresAt - plan.now,
       scope: plan.access.scope,
       authorizationDetails: plan.access.authorization_details,
@@ -105,7 +108,7 @@ interface Made {
 }
 
 function issuanceOf(deps: ExchangeDeps, plan: Plan, made: Made): Issuance {
-  const { where, workload, now, handedOn } = plan
+  const { where, workload, now, handedOn, boundTo } = plan
   return {
     where,
     claims: plan.claims,
@@ -128,6 +131,7 @@ function issuanceOf(deps: ExchangeDeps, plan: Plan, made: Made): Issuance {
         workload: workload.spiffeId,
         audience: plan.access.audience,
         holder: holderOf(workload, []),
+        ...(boundTo !== undefined && hasRunIds(workload) ? { where: whereaboutsOf(workload, '') } : {}),
       }),
     },
     ...(handedOn === undefined
@@ -201,6 +205,7 @@ function eventsOf({ describe }: ExchangeDeps, plan: Plan, made: Made): Issuance[
         authorization_details: plan.access.authorization_details,
         expires_at: made.expiresAt,
         assertion: workload.assertion.key,
+        ...(plan.boundTo === undefined ? {} : { cnf: plan.boundTo }),
         ...(plan.handedOn === undefined && isUnseparated(made.grant, workload) ? { unseparated: true } : {}),
       },
     ),
@@ -232,7 +237,7 @@ function signOrVoid(deps: ExchangeDeps, claims: AccessTokenClaims, plan: Plan): 
 /** RFC 9068 and contract §2. */
 function claimsOf(
   issuer: string,
-  { access, workload, handedOn, now }: Plan,
+  { access, workload, handedOn, boundTo, now }: Plan,
   grant: Grant,
   { credentialId, taskId, expiresAt }: Pick<Made, 'credentialId' | 'taskId' | 'expiresAt'>,
 ): AccessTokenClaims {
@@ -250,5 +255,6 @@ function claimsOf(
     grant_id: grant.terms.id,
     task_id: taskId,
     ...(handedOn === undefined ? {} : { act: handedOn.act }),
+    ...(boundTo === undefined ? {} : { cnf: boundTo }),
   }
 }

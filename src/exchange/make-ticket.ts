@@ -10,18 +10,27 @@ import { ok, refuse, type Result } from '../runtime/result.js'
 import type { Workload } from '../workloads/workload.js'
 import { holderOf } from '../grants/whereabouts.js'
 import { claimsOn } from '../grants/assertion-claim.js'
+import { claimProof } from '../grants/proof-claim.js'
+import { keyNames, provesConfirmation, type ProofOfPossession } from '../workloads/possession.js'
 import { authenticateClient } from './authenticate-client.js'
 import type { ExchangeDeps } from './dependencies.js'
 import { refused, type Outcome } from './outcome.js'
 import { recordRefusal } from './record-refusal.js'
 import { liveParent } from './parent.js'
 import type { ExchangeRefusal } from './refusal.js'
-import { runHasEnded } from './run-ended.js'
+import { keyNotProved } from './required-binding.js'
+import { hasEndedAt, runHasEnded } from './run-ended.js'
+
+/** Who holds the parent: by its assertion, by the key that it is bound to, or both. */
+interface Holder extends Pick<Workload, 'spiffeId' | 'shard'> {
+  readonly workload?: Workload
+  readonly proof: ProofOfPossession
+}
 
 /** A parent's request for a ticket: what it holds, who it is, and what the child may ask for. */
 interface Handing {
   readonly parent: AccessTokenClaims
-  readonly workload: Workload
+  readonly holder: Holder
   readonly standing: CredentialStanding
   readonly asked: Asked
   readonly actor: string
@@ -31,40 +40,69 @@ interface Handing {
 
 /**
  * A parent exchanges its credential for a ticket (contract §1, "Handing on"). The credential alone is not enough: a
- * resource server that received it has it too. So the parent proves with an assertion that it is who it was issued to.
+ * resource server that received it has it too. So the parent proves the key that it is bound to; and where it is bound to
+ * none, with an assertion that it is who it was issued to.
  */
-export async function makeTicket(deps: ExchangeDeps, request: ExchangeRequest): Promise<Outcome> {
+export async function makeTicket(
+  deps: ExchangeDeps,
+  request: ExchangeRequest,
+  proof: ProofOfPossession,
+): Promise<Outcome> {
   if (request.requestedTokenType !== 'ticket' || request.subjectTokenType !== 'access_token' || request.subjectIsClient)
     return refused({
       reason: 'token_misused',
       detail: 'a credential of this broker can be exchanged for a ticket only',
     })
   if (request.actorToken !== undefined) return refused({ reason: 'actor_token_unexpected' })
-  if (request.clientAssertion === undefined) return refused({ reason: 'client_missing' })
   const parent = await deps.tokens.verifyOwnToken(request.subjectToken, 'at+jwt', deps.clock.now())
   if (!parent.ok) return refused({ reason: 'subject_refused', because: parent.refusal })
-  const client = await authenticateClient(deps, request.clientAssertion, request.clientId)
-  if (!client.ok) return refused(client.refusal)
-  const workload = client.value
-  const wait = deps.admit(workload)
+  const holder = await identifyHolder(deps, request, parent.value, proof)
+  if (!holder.ok) return refused(holder.refusal)
+  const wait = deps.admit(holder.value)
   if (wait !== undefined) return refused({ reason: 'too_fast', retryAfter: wait })
+  if ((await claimProof(deps.stores.issuance, proof, deps.clock.now())) === 'used')
+    return recordRefusal(deps, evidenceOf(holder.value), { reason: 'proof_used' })
 
-  const handing = await checkHanding(deps, request, parent.value, workload)
-  if (!handing.ok) return recordRefusal(deps, workload, handing.refusal)
+  const handing = await checkHanding(deps, request, parent.value, holder.value)
+  if (!handing.ok) return recordRefusal(deps, evidenceOf(holder.value), handing.refusal)
   return spendAndSign(deps, handing.value)
 }
+
+async function identifyHolder(
+  deps: ExchangeDeps,
+  request: ExchangeRequest,
+  parent: AccessTokenClaims,
+  proof: ProofOfPossession,
+): Promise<Result<Holder, ExchangeRefusal>> {
+  if (parent.cnf !== undefined && !provesConfirmation(parent.cnf, proof)) return refuse(keyNotProved(parent.cnf))
+  if (request.clientAssertion === undefined)
+    return parent.cnf === undefined
+      ? refuse({ reason: 'client_missing' })
+      : ok({ spiffeId: parent.client_id, shard: shardOf(parent.jti), proof })
+  const client = await authenticateClient(deps, request.clientAssertion, request.clientId)
+  if (!client.ok) return client
+  const { spiffeId, shard } = client.value
+  return ok({ spiffeId, shard, workload: client.value, proof })
+}
+
+const evidenceOf = ({ workload, spiffeId, shard }: Holder): Parameters<typeof recordRefusal>[1] =>
+  workload ?? { spiffeId, shard }
 
 async function checkHanding(
   deps: ExchangeDeps,
   request: ExchangeRequest,
   parent: AccessTokenClaims,
-  workload: Workload,
+  holder: Holder,
 ): Promise<Result<Handing, ExchangeRefusal>> {
-  if (await runHasEnded(deps, workload)) return refuse({ reason: 'run_ended' })
+  const { workload } = holder
+  if (workload !== undefined && (await runHasEnded(deps, workload))) return refuse({ reason: 'run_ended' })
   const live = await liveParent(deps, { id: parent.jti, grantId: parent.grant_id, taskId: parent.task_id })
   if (!live.ok) return live
   const { standing, opened } = live.value
-  if (!isIssuedTo(parent, standing, workload))
+  const { where } = parseCredentialDocument(standing.credential.document)
+  if (workload === undefined && where !== undefined && (await hasEndedAt(deps.stores, where)))
+    return refuse({ reason: 'run_ended' })
+  if (workload !== undefined && !isIssuedTo(parent, standing, workload))
     return refuse({ reason: 'client_refused', because: { reason: 'client_is_not_the_holder' } })
   if (request.grantId !== undefined && request.grantId !== parent.grant_id)
     return refuse({ reason: 'grant_not_usable' })
@@ -78,7 +116,7 @@ async function checkHanding(
   const allowed = delegation.to.includes(actor) && depthOf(parent.act) < delegation.max_depth
   const { lifetime } = request
   return allowed
-    ? ok({ parent, workload, standing, asked, actor, lifetime })
+    ? ok({ parent, holder, standing, asked, actor, lifetime })
     : refuse({ reason: 'delegation_not_allowed' })
 }
 
@@ -102,12 +140,17 @@ function widerThan({ access }: Asked, parent: AccessTokenClaims): ExchangeRefusa
 }
 
 async function spendAndSign(deps: ExchangeDeps, handing: Handing): Promise<Outcome> {
-  const { parent, workload, standing, asked, actor, lifetime } = handing
+  const { parent, holder, standing, asked, actor, lifetime } = handing
+  const { workload, proof } = holder
   const now = deps.clock.now()
   const { task } = parseTaskDocument(standing.task.document)
-  for (const claim of claimsOn([workload], parent.grant_id, task, []))
-    if ((await deps.stores.issuance.claim(workload.shard, claim, now)) === 'taken')
-      return recordRefusal(deps, workload, { reason: 'client_refused', because: { reason: 'assertion_used' } })
+  const spent = workload === undefined ? [] : [workload]
+  for (const claim of claimsOn(spent, parent.grant_id, task, keyNames(proof)))
+    if ((await deps.stores.issuance.claim(holder.shard, claim, now)) === 'taken')
+      return recordRefusal(deps, evidenceOf(holder), {
+        reason: 'client_refused',
+        because: { reason: 'assertion_used' },
+      })
   const expiresAt = Math.min(now + Math.min(lifetime ?? MAX_TICKET_TTL, MAX_TICKET_TTL), parent.exp)
   const shard = shardOf(parent.jti)
   const jti = deps.ids.ticketId(shard)
@@ -116,7 +159,7 @@ async function spendAndSign(deps: ExchangeDeps, handing: Handing): Promise<Outco
     grantId: parent.grant_id,
     taskId: parent.task_id,
     parentId: parent.jti,
-    workload: workload.spiffeId,
+    workload: holder.spiffeId,
     audience,
   }
   await deps.stores.evidence.append([

@@ -7,10 +7,15 @@ import type { ExchangeRefusal } from './refusal.js'
 /** Refusals that the caller corrects by itself or waits out, and that would flood the evidence of a busy day. They are counted and logged. */
 const UNRECORDED: ReadonlySet<ExchangeRefusal['reason']> = new Set(['too_fast', 'poll_too_fast'])
 
+/** A workload, or as much of one as its credential says. */
+interface Refusable extends Pick<Workload, 'spiffeId' | 'shard'> {
+  readonly assertion?: Workload['assertion']
+}
+
 /** A verified caller was refused: that is evidence; a stranger is only counted and logged (invariant 14). */
 export async function recordRefusal(
   deps: Pick<ExchangeDeps, 'describe' | 'clock' | 'stores'>,
-  workload: Workload,
+  workload: Refusable,
   refusal: ExchangeRefusal,
   subject: { readonly audience?: string; readonly shard?: Shard } = {},
 ): Promise<Refused> {
@@ -20,7 +25,11 @@ export async function recordRefusal(
       workload: workload.spiffeId,
       ...(subject.audience === undefined ? {} : { audience: subject.audience }),
     }
-    const data = { reason, ...facts, assertion: workload.assertion.key }
+    const data = {
+      reason,
+      ...facts,
+      ...(workload.assertion === undefined ? {} : { assertion: workload.assertion.key }),
+    }
     await deps.stores.evidence.append([
       deps.describe(subject.shard ?? workload.shard, 'exchange.refused', deps.clock.now(), about, data),
     ])

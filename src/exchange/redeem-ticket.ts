@@ -10,6 +10,8 @@ import { shardOf } from '../runtime/ids.js'
 import { ok, refuse, type Result } from '../runtime/result.js'
 import type { Workload } from '../workloads/workload.js'
 import { claimsOn } from '../grants/assertion-claim.js'
+import { claimProof } from '../grants/proof-claim.js'
+import { confirmationOf, keyNames, type ProofOfPossession } from '../workloads/possession.js'
 import { ATTEMPTS } from './attempts.js'
 import type { ExchangeDeps } from './dependencies.js'
 import { depthOf } from './act.js'
@@ -19,11 +21,16 @@ import { refused, type Outcome } from './outcome.js'
 import { liveParent, type Parent } from './parent.js'
 import { recordRefusal } from './record-refusal.js'
 import type { ExchangeRefusal } from './refusal.js'
+import { requireBinding } from './required-binding.js'
 import { runHasEnded } from './run-ended.js'
 import { ticketClaim } from './ticket-claim.js'
 
 /** A child redeems a ticket with its own assertion, and gets a credential that is narrower than its parent's (contract §1, "Handing on"). */
-export async function redeemTicket(deps: ExchangeDeps, request: ExchangeRequest): Promise<Outcome> {
+export async function redeemTicket(
+  deps: ExchangeDeps,
+  request: ExchangeRequest,
+  proof: ProofOfPossession,
+): Promise<Outcome> {
   const misuse = misuseOf(request)
   if (misuse !== undefined) return refused(misuse)
   const ticket = await deps.tokens.verifyOwnToken(request.subjectToken, 'errand-ticket+jwt', deps.clock.now())
@@ -34,10 +41,12 @@ export async function redeemTicket(deps: ExchangeDeps, request: ExchangeRequest)
   const wait = deps.admit(child)
   if (wait !== undefined) return refused({ reason: 'too_fast', retryAfter: wait })
 
+  if ((await claimProof(deps.stores.issuance, proof, deps.clock.now())) === 'used')
+    return recordRefusal(deps, child, { reason: 'proof_used' })
   if (await runHasEnded(deps, child)) return recordRefusal(deps, child, { reason: 'run_ended' })
   const asked = askedWithin(deps, request, ticket.value, child)
   if (!asked.ok) return recordRefusal(deps, child, asked.refusal)
-  const outcome = await settle(deps, request, ticket.value, child, asked.value)
+  const outcome = await settle(deps, request, ticket.value, { child, proof }, asked.value)
   return 'reason' in outcome ? recordRefusal(deps, child, outcome, { audience: ticket.value.target }) : outcome
 }
 
@@ -83,21 +92,27 @@ function askedWithin(
   })
 }
 
+/** The child, and the keys that it has proved. */
+interface Redeemer {
+  readonly child: Workload
+  readonly proof: ProofOfPossession
+}
+
 async function settle(
   deps: ExchangeDeps,
   request: ExchangeRequest,
   ticket: TicketClaims,
-  child: Workload,
+  who: Redeemer,
   asked: Asked,
 ): Promise<Outcome | ExchangeRefusal> {
   for (let attempt = 0; attempt < ATTEMPTS; attempt++) {
     const { parent_id: id, grant_id: grantId, task_id: taskId } = ticket
     const live = await liveParent(deps, { id, grantId, taskId })
     if (!live.ok) return live.refusal
-    const plan = planUnder(deps, request, ticket, child, asked, live.value)
+    const plan = planUnder(deps, request, ticket, who, asked, live.value)
     if (!plan.ok) return plan.refusal
     // The child's assertion may belong to another shard than the grant, so it is used up before: fail closed.
-    if (attempt === 0 && !(await spend(deps, child, live.value))) return { reason: 'assertion_used' }
+    if (attempt === 0 && !(await spend(deps, who, live.value))) return { reason: 'assertion_used' }
     const result = await issue(deps, plan.value)
     if ('recorded' in result) return result.recorded
     const refusal = issueRefusal(result)
@@ -106,9 +121,9 @@ async function settle(
   throw new Fault('contended', 'the grant changed under every attempt to redeem a ticket')
 }
 
-async function spend(deps: ExchangeDeps, child: Workload, { standing, opened }: Parent): Promise<boolean> {
+async function spend(deps: ExchangeDeps, { child, proof }: Redeemer, { standing, opened }: Parent): Promise<boolean> {
   const { task } = parseTaskDocument(standing.task.document)
-  for (const claim of claimsOn([child], opened.record.id, task, []))
+  for (const claim of claimsOn([child], opened.record.id, task, keyNames(proof)))
     if ((await deps.stores.issuance.claim(child.shard, claim, deps.clock.now())) === 'taken') return false
   return true
 }
@@ -117,7 +132,7 @@ function planUnder(
   deps: ExchangeDeps,
   request: ExchangeRequest,
   ticket: TicketClaims,
-  child: Workload,
+  { child, proof }: Redeemer,
   asked: Asked,
   { standing, opened }: Parent,
 ): Result<Plan, ExchangeRefusal> {
@@ -130,6 +145,8 @@ function planUnder(
   // As at each exchange: what the tier asks for today must have been given too.
   const reviewed = meets(grant.reviews, required_reviews) && meets(grant.reviews, asked.tier.requiredReviews)
   if (!reviewed || !asked.resource.credentials.includes('jwt')) return refuse({ reason: 'grant_not_usable' })
+  const binding = requireBinding(asked, grant, 'jwt', proof)
+  if (!binding.ok) return binding
   const { task, credential } = standing
   return ok({
     where: { shard: shardOf(opened.record.id), anchor: '', run: task.run, errand: task.errand },
@@ -139,6 +156,8 @@ function planUnder(
     grant: { use: opened },
     task: { renew: task.id },
     claims: [],
+    // Its own key, never its parent's: neither side holds the other's secret.
+    boundTo: confirmationOf(binding.value, proof),
     lifetime: request.lifetime,
     requestedTokenType: request.requestedTokenType === 'jwt' ? 'jwt' : 'access_token',
     handedOn: {

@@ -1,3 +1,4 @@
+import type { Binding } from '../grants/grant.js'
 import type { OAuthError, OAuthErrorCode } from '../oauth/error.js'
 import { isAssertionOutage } from '../workloads/assertion-refusal.js'
 import type { ExchangeRefusal } from './refusal.js'
@@ -24,13 +25,28 @@ export function refusalToWire(refusal: ExchangeRefusal): OAuthError {
     case 'client_refused':
       return wire('invalid_client', 'the client_assertion is not acceptable here')
     case 'client_missing':
-      return wire('invalid_client', 'send a client_assertion: it proves that you are who made the request')
+      return wire(
+        'invalid_client',
+        'send a client_assertion, or prove the key that this is bound to: it proves that you are who it was given to',
+      )
     case 'client_id_mismatch':
       return wire('invalid_client', 'the client_id is not the one of the assertion')
     case 'token_misused':
       return wire('invalid_request', refusal.detail)
     case 'actor_token_unexpected':
       return wire('invalid_request', 'an actor_token goes with a ticket only')
+    case 'proof_refused':
+      return wire('invalid_dpop_proof', 'the DPoP proof is not good for this request')
+    case 'proof_nonce_needed':
+      return wire('use_dpop_nonce', 'make a proof with the nonce of the DPoP-Nonce header')
+    case 'proof_used':
+      return wire('invalid_dpop_proof', 'the DPoP proof has been used: make a fresh one')
+    case 'binding_missing':
+      return bindingMissing(refusal.binding)
+    case 'key_not_proved':
+      return refusal.binding === 'mtls'
+        ? wire('invalid_request', 'the credential is bound to a client certificate: show that certificate')
+        : wire('invalid_dpop_proof', 'the credential is bound to a key: send a DPoP proof of that key')
     case 'task_missing':
       return wire('invalid_request', 'send task: this source does not name its runs')
     case 'type_not_issued':
@@ -83,7 +99,7 @@ export function refusalToWire(refusal: ExchangeRefusal): OAuthError {
     case 'deferral_unbound':
       return wire(
         'access_denied',
-        'no grant covers this request: send a client_assertion too, so that you can be asked to wait',
+        'no grant covers this request: send a client_assertion or prove a key, so that you can be asked to wait',
       )
     case 'cooling_down':
       return wire('access_denied', 'an equal request was denied a short time ago')
@@ -111,6 +127,20 @@ export function refusalToWire(refusal: ExchangeRefusal): OAuthError {
       return tooMany('too many requests', refusal.retryAfter)
   }
 }
+
+/** The contract has a code for a missing DPoP proof. A missing certificate is no failed client authentication: it is a request to the wrong place. */
+const bindingMissing = (binding: Binding): OAuthError =>
+  binding === 'mtls'
+    ? wire(
+        'invalid_request',
+        'this must be bound to a client certificate: show one, at the endpoint of mtls_endpoint_aliases',
+      )
+    : wire(
+        'invalid_dpop_proof',
+        binding === 'any'
+          ? 'this must be bound to a key: send a DPoP proof, or show a client certificate'
+          : 'this must be bound to a key: send a DPoP proof',
+      )
 
 /** Nothing can be said of the assertion: its issuer does not answer. */
 export const isOutage = (refusal: ExchangeRefusal): boolean =>

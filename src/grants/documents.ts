@@ -1,3 +1,5 @@
+import type { Whereabouts } from './grant-store.js'
+
 /** What stands beside a credential and a task in the store, for those who read them. Opaque to stores; only our own text. */
 export interface CredentialDocument {
   /** The SPIFFE id of who acts. */
@@ -5,6 +7,8 @@ export interface CredentialDocument {
   readonly audience: string
   /** `holderOf` of the run that it was issued to. */
   readonly holder: string
+  /** Where that run is found, for a credential whose key alone says that it comes from it. Absent where there are no run ids. */
+  readonly where?: Whereabouts
 }
 
 export interface TaskDocument {

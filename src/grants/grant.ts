@@ -128,7 +128,7 @@ export interface Grant {
   /** `same_person` of a person who asked. */
   readonly requesterSamePerson?: string
   readonly reviews: readonly Review[]
-  /** `joinKeyOf` the terms as they were asked for, where a reviewer has narrowed them since. */
+  /** `joinKeyOf` what was asked for, where the terms do not tell it: a key was proved with it, or a reviewer has narrowed them since. */
   readonly askedAs?: string
   readonly ended?: Ended
 }

@@ -20,7 +20,7 @@ export interface JoinedTier {
 
 /** `undefined`: `dpop` and `mtls` cannot both be met by one credential. `tiers` is not empty. */
 export function joinTiers(tiers: readonly Tier[]): JoinedTier | undefined {
-  const binding = tiers.map((tier) => tier.binding).reduce<Binding | undefined>(strongest, 'none')
+  const binding = tiers.map((tier) => tier.binding).reduce<Binding | undefined>(joinBindings, 'none')
   if (binding === undefined) return undefined
   const least = (pick: (tier: Tier) => number): number => Math.min(...tiers.map(pick))
   return {
@@ -38,7 +38,8 @@ export function joinTiers(tiers: readonly Tier[]): JoinedTier | undefined {
   }
 }
 
-function strongest(a: Binding | undefined, b: Binding): Binding | undefined {
+/** The stronger of the two; `undefined`: one credential cannot be bound to both kinds of key. */
+export function joinBindings(a: Binding | undefined, b: Binding): Binding | undefined {
   if (a === undefined || a === b) return a
   if (a === 'none') return b
   if (b === 'none') return a

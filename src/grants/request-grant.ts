@@ -9,6 +9,7 @@ import { ok, refuse, type Result } from '../runtime/result.js'
 import { delegateCovers, deriveDelegate, statedAnchor } from '../workloads/delegate.js'
 import { compilePattern } from '../workloads/pattern.js'
 import type { WorkloadSource } from '../workloads/source.js'
+import { keyNames, type ProofOfPossession } from '../workloads/possession.js'
 import type { Workload } from '../workloads/workload.js'
 import { claimsOn } from './assertion-claim.js'
 import { canonicalTerms, digestOf } from './digest.js'
@@ -40,7 +41,8 @@ export interface GrantBody {
   readonly purpose: string
 }
 
-export type Requesting = { readonly workload: Workload } | { readonly person: Person }
+export type Requesting =
+  { readonly workload: Workload; readonly proof: ProofOfPossession } | { readonly person: Person }
 
 export type GrantRefusal =
   | AccessRefusal
@@ -96,7 +98,7 @@ export async function requestGrant(
     grant,
     index: whose.value.index,
     anchorKey: whose.value.anchorKey,
-    claims: 'workload' in by ? claimsOn([by.workload], grant.terms.id, '', []) : [],
+    claims: 'workload' in by ? claimsOn([by.workload], grant.terms.id, '', keyNames(by.proof)) : [],
     events: [
       deps.describe(
         whose.value.shard,

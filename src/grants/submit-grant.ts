@@ -41,7 +41,7 @@ const request = (deps: SubmitDeps, submission: Submission, pendingLimit: number)
     record: deps.safe.close(submission.grant, 1, submission.index),
     claims: submission.claims,
     ...(submission.deferral === undefined ? {} : { deferral: submission.deferral }),
-    joinKey: joinKeyOf(submission.grant.terms),
+    joinKey: submission.grant.askedAs ?? joinKeyOf(submission.grant.terms),
     anchorKey: submission.anchorKey,
     pendingLimit,
     events: submission.events,

@@ -27,6 +27,12 @@ export const anchorKeyOf = (source: string, anchor: string): string => key([sour
 export const holderOf = (workload: Workload, proofs: readonly string[]): string =>
   key([...identityOf(workload), [...proofs].sort()])
 
+/**
+ * Who may poll a deferral code whose first request was bound by keys alone: whoever proves the same keys. A hash of its own
+ * kind, so that it is never that of a run.
+ */
+export const holderByKeys = (proofs: readonly string[]): string => key(['keys alone', [...proofs].sort()])
+
 const identityOf = (workload: Workload): readonly unknown[] => [
   workload.source,
   workload.anchor.value,
@@ -37,10 +43,10 @@ const identityOf = (workload: Workload): readonly unknown[] => [
 const key = (parts: readonly unknown[]): string => sha256Base64url(JSON.stringify(parts))
 
 /**
- * Requests that are equal in sealed claims, task, access, lifetime and purpose join one pending grant (contract §1,
+ * Requests that are equal in sealed claims, task, access, lifetime, purpose and key join one pending grant (contract §1,
  * "Deferred"): their terms differ in nothing but the id and the time.
  */
-export function joinKeyOf(terms: Terms): string {
+export function joinKeyOf(terms: Terms, proofs: readonly string[] = []): string {
   const { id: _id, decide_by: _decideBy, ...equal } = terms
-  return sha256Base64url(canonicalize(equal))
+  return sha256Base64url(canonicalize(proofs.length === 0 ? equal : [equal, ...[...proofs].sort()]))
 }

@@ -1,3 +1,5 @@
+import type { IssuanceStore } from '../grants/issuance-store.js'
+import { claimProof } from '../grants/proof-claim.js'
 import type { AccessTokenClaims, Tokens } from '../issuance/jwt.js'
 import type { Person, Role } from '../people/person.js'
 import type { PersonRequirement } from '../people/source.js'
@@ -6,27 +8,34 @@ import type { Clock } from '../runtime/clock.js'
 import { Fault } from '../runtime/fault.js'
 import { ok, refuse, type Result } from '../runtime/result.js'
 import { isAssertionOutage } from '../workloads/assertion-refusal.js'
+import { DPOP_ALGORITHMS } from '../workloads/dpop.js'
+import { provesConfirmation, type ProofOfPossession } from '../workloads/possession.js'
+import type { VerifyPossession } from '../workloads/verify-possession.js'
 import type { VerifyWorkload } from '../workloads/verify-workload.js'
 import type { Workload } from '../workloads/workload.js'
 import type { HttpAnswer, RequestContext } from './answer.js'
 import { problemAnswer, refusalAnswer } from './errors.js'
 
 /**
- * Who calls the JSON API (contract §1, "Who may call what"). A Bearer token is told by what it is: ours, a workload's, or
- * a person's; the three never overlap. What each may do is asked at the endpoint.
+ * Who calls the JSON API (contract §1, "Who may call what"). A token is told by what it is: ours, a workload's, or a
+ * person's; the three never overlap. What each may do is asked at the endpoint.
  */
 export type Caller =
-  | { readonly kind: 'workload'; readonly workload: Workload }
+  | { readonly kind: 'workload'; readonly workload: Workload; readonly proof: ProofOfPossession }
   | { readonly kind: 'person'; readonly person: Person }
-  | { readonly kind: 'holder'; readonly credential: AccessTokenClaims }
+  /** `isProved`: the credential is bound to a key, and came with a proof of it. Without a binding anybody could hold it. */
+  | { readonly kind: 'holder'; readonly credential: AccessTokenClaims; readonly isProved: boolean }
 
 export interface CallerDeps {
   readonly clock: Clock
   readonly tokens: Pick<Tokens, 'typOf' | 'verifyOwnToken'>
   readonly verifyWorkload: VerifyWorkload
   readonly verifyPerson: VerifyPerson
+  readonly verifyPossession: VerifyPossession
+  /** Where DPoP proofs are used up. */
+  readonly proofs: Pick<IssuanceStore, 'claim'>
   /** Seconds to wait when this workload comes too fast; `undefined` lets it in. Shared with the exchange. */
-  readonly admit: (workload: Workload) => number | undefined
+  readonly admit: (workload: Pick<Workload, 'spiffeId'>) => number | undefined
 }
 
 /** `requirement`: how fresh and strong a person's sign-in must be for this act. */
@@ -35,21 +44,14 @@ export async function identify(
   context: RequestContext,
   requirement?: PersonRequirement,
 ): Promise<Result<Caller, HttpAnswer>> {
-  const token = bearerOf(context.authorization)
-  if (token === undefined) return refuse(unauthorized(undefined))
-  if (deps.tokens.typOf(token) !== undefined) {
-    const verified = await deps.tokens.verifyOwnToken(token, 'at+jwt', deps.clock.now())
-    return verified.ok
-      ? ok({ kind: 'holder', credential: verified.value })
-      : refuse(unauthorized(verified.refusal.reason))
-  }
+  const presented = presentedToken(context.authorization)
+  if (presented === undefined) return refuse(unauthorized(undefined))
+  const { token } = presented
+  if (deps.tokens.typOf(token) !== undefined) return identifyHolder(deps, context, presented)
+  // Only credentials of ours are bound to a DPoP key.
+  if (presented.scheme === 'DPoP') return refuse(dpopUnauthorized('invalid_token', 'token_not_bound'))
   const workload = await deps.verifyWorkload(token)
-  if (workload.ok) {
-    const wait = deps.admit(workload.value)
-    return wait === undefined
-      ? ok({ kind: 'workload', workload: workload.value })
-      : refuse(refusalAnswer({ reason: 'too_fast', retryAfter: wait }, 'problem'))
-  }
+  if (workload.ok) return admitWorkload(deps, context, workload.value)
   if (isAssertionOutage(workload.refusal)) throw issuerUnavailable()
   const person = await deps.verifyPerson(token, requirement, { loopback: context.loopback })
   if (person.ok) return ok({ kind: 'person', person: person.value })
@@ -61,6 +63,56 @@ export async function identify(
     case 'person_token_invalid':
       return refuse(unauthorized(workload.refusal.reason))
   }
+}
+
+async function admitWorkload(
+  deps: CallerDeps,
+  context: RequestContext,
+  workload: Workload,
+): Promise<Result<Caller, HttpAnswer>> {
+  const wait = deps.admit(workload)
+  if (wait !== undefined) return refuse(refusalAnswer({ reason: 'too_fast', retryAfter: wait }, 'problem'))
+  const proof = await provedKeys(deps, context)
+  return proof.ok ? ok({ kind: 'workload', workload, proof: proof.value }) : proof
+}
+
+/**
+ * A credential of ours, by the scheme that its binding asks for: one that is bound to a DPoP key is no bearer token, and the
+ * other way round (RFC 9449 §7.1 and §7.2); one that is bound to a certificate comes with that certificate (RFC 8705 §3).
+ */
+async function identifyHolder(
+  deps: CallerDeps,
+  context: RequestContext,
+  { scheme, token }: PresentedToken,
+): Promise<Result<Caller, HttpAnswer>> {
+  const verified = await deps.tokens.verifyOwnToken(token, 'at+jwt', deps.clock.now())
+  const challenge = scheme === 'DPoP' ? dpopInvalid : unauthorized
+  if (!verified.ok) return refuse(challenge(verified.refusal.reason))
+  const credential = verified.value
+  const { cnf } = credential
+  const needsDpop = cnf !== undefined && 'jkt' in cnf
+  if (needsDpop !== (scheme === 'DPoP'))
+    return refuse(needsDpop ? dpopInvalid('token_is_bound') : dpopInvalid('token_not_bound'))
+  if (cnf === undefined) return ok({ kind: 'holder', credential, isProved: false })
+  const proof = await provedKeys(deps, context, { value: token, mustBeNamed: true })
+  if (!proof.ok) return proof
+  if (!provesConfirmation(cnf, proof.value)) return refuse(challenge('key_not_proved'))
+  return ok({ kind: 'holder', credential, isProved: true })
+}
+
+/** The keys that come with a caller who is known by now: each proof serves once. */
+async function provedKeys(
+  { verifyPossession, proofs, clock }: CallerDeps,
+  context: RequestContext,
+  token?: { readonly value: string; readonly mustBeNamed: boolean },
+): Promise<Result<ProofOfPossession, HttpAnswer>> {
+  const proved = await verifyPossession(context, token)
+  if (!proved.ok) {
+    const { reason } = proved.refusal
+    return refuse(reason === 'dpop_nonce_needed' ? dpopNonceNeeded() : dpopUnauthorized('invalid_dpop_proof', reason))
+  }
+  const claimed = await claimProof(proofs, proved.value, clock.now())
+  return claimed === 'used' ? refuse(dpopUnauthorized('invalid_dpop_proof', 'dpop_used')) : proved
 }
 
 /** A person with one of these roles, and nobody else: no decision is reachable with a machine's credential, whatever its claims. */
@@ -81,16 +133,46 @@ export async function identifyPerson(
 export const hasRole = (person: Person, roles: readonly Role[]): boolean =>
   roles.some((role) => person.roles.includes(role))
 
-const BEARER = /^Bearer ([A-Za-z0-9\-._~+/]+=*)$/i
+interface PresentedToken {
+  readonly scheme: 'Bearer' | 'DPoP'
+  readonly token: string
+}
 
-/** RFC 6750 §2.1. */
-export const bearerOf = (authorization: string | undefined): string | undefined => BEARER.exec(authorization ?? '')?.[1]
+/** The schemes are matched without case (RFC 9110 §11.1). */
+const AUTHORIZATION = /^(?:(bearer)|dpop) ([A-Za-z0-9\-._~+/]+=*)$/i
+
+/** RFC 6750 §2.1, RFC 9449 §7.1. */
+export function presentedToken(authorization: string | undefined): PresentedToken | undefined {
+  const [, bearer, token] = AUTHORIZATION.exec(authorization ?? '') ?? []
+  return token === undefined ? undefined : { scheme: bearer === undefined ? 'DPoP' : 'Bearer', token }
+}
 
 const issuerUnavailable = (): Fault => new Fault('issuer_unavailable', "the token's issuer cannot be asked")
 
+const ALGS = `algs="${DPOP_ALGORITHMS.join(' ')}"`
+
+const dpopInvalid = (reason: string | undefined): HttpAnswer => dpopUnauthorized('invalid_token', reason)
+
+const DPOP_TITLES = {
+  invalid_token:
+    'the token is not acceptable here: one that is bound to a key comes with the scheme DPoP, others with Bearer',
+  invalid_dpop_proof: 'the DPoP proof is not good for this request: make a fresh one, with the ath of the token',
+  use_dpop_nonce: 'make a proof with the nonce of the DPoP-Nonce header',
+} as const
+
+/** RFC 9449 §7.1. */
+function dpopUnauthorized(code: keyof typeof DPOP_TITLES, reason: string | undefined): HttpAnswer {
+  const headers = { 'WWW-Authenticate': `DPoP error="${code}", ${ALGS}` }
+  const answer = problemAnswer({ status: 401, code, title: DPOP_TITLES[code], headers })
+  return reason === undefined ? answer : { ...answer, unverified: reason }
+}
+
+/** RFC 9449 §9. The nonce itself is in every answer to a proof (`dispatch.ts`). Who is asked for one has failed at nothing yet. */
+const dpopNonceNeeded = (): HttpAnswer => dpopUnauthorized('use_dpop_nonce', undefined)
+
 /** RFC 6750 §3: without a token, no error code. */
 function unauthorized(reason: string | undefined): HttpAnswer {
-  const challenge = reason === undefined ? 'Bearer' : 'Bearer error="invalid_token"'
+  const challenge = reason === undefined ? `Bearer, DPoP ${ALGS}` : 'Bearer error="invalid_token"'
   const title =
     reason === undefined
       ? 'send a Bearer token: an assertion, or a token of a person'

@@ -4,6 +4,7 @@ import type { EpochSeconds } from '../runtime/clock.js'
 import { Fault } from '../runtime/fault.js'
 import { parseCredentialId, type CredentialId, type GrantId, type TaskId } from '../runtime/ids.js'
 import { ok, refuse, type Result } from '../runtime/result.js'
+import type { KeyConfirmation } from '../workloads/possession.js'
 import type { KeyRing } from './key-ring.js'
 import { MAX_TOKEN_TTL } from './ring.js'
 import { signText, verifyText, type SigningKey, type TokenTyp } from './signing-key.js'
@@ -13,9 +14,6 @@ export interface Act {
   readonly sub: string
   readonly act?: Act
 }
-
-/** The key that a credential is bound to: a DPoP key (RFC 9449 §6.1) or a client certificate (RFC 8705 §3.1). */
-export type Confirmation = { readonly jkt: string } | { readonly 'x5t#S256': string }
 
 /** An access token (RFC 9068), claims as the contract has them, §2. */
 export interface AccessTokenClaims {
@@ -35,7 +33,8 @@ export interface AccessTokenClaims {
   readonly grant_id: GrantId
   readonly task_id: TaskId
   readonly act?: Act
-  readonly cnf?: Confirmation
+  /** The key that it is bound to: a DPoP key (RFC 9449 §6.1) or a client certificate (RFC 8705 §3.1). */
+  readonly cnf?: KeyConfirmation
 }
 
 /** What a parent gives a child, so that it can ask for a narrower credential: single use, at most 60 seconds. */

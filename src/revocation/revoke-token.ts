@@ -5,14 +5,17 @@ import { changeTo } from '../grants/end-grant.js'
 import type { GrantDeps } from '../grants/grant-deps.js'
 import { storedAsOf } from '../grants/lifecycle.js'
 import { reviseGrant } from '../grants/revise-grant.js'
-import { holderOf } from '../grants/whereabouts.js'
+import { claimProof } from '../grants/proof-claim.js'
+import { holderByKeys, holderOf } from '../grants/whereabouts.js'
 import type { DeferralStore } from '../grants/deferral-store.js'
 import type { TicketClaims, Tokens } from '../issuance/jwt.js'
 import type { EpochSeconds } from '../runtime/clock.js'
 import { sha256Base64url } from '../runtime/digest.js'
-import { shardOf } from '../runtime/ids.js'
+import { shardOf, shardOfDeferralCode, type Shard } from '../runtime/ids.js'
 import { ok, refuse, type Result } from '../runtime/result.js'
+import { keyNotProved } from '../exchange/required-binding.js'
 import type { ExchangeRefusal } from '../exchange/refusal.js'
+import { keyNames, provesConfirmation, type ProofOfPossession } from '../workloads/possession.js'
 import type { VerifyWorkload } from '../workloads/verify-workload.js'
 
 export interface RevokeDeps extends GrantDeps {
@@ -25,10 +28,12 @@ export interface RevokeRequest {
   readonly token: string
   readonly clientAssertion: string | undefined
   readonly clientId: string | undefined
+  /** The keys that were proved with it. */
+  readonly proof: ProofOfPossession
 }
 
 /**
- * RFC 7009: whoever holds a token may end it. A credential ends with everything handed on from it; a ticket is used up; a
+ * RFC 7009: whoever holds a token may end it, and of one that is bound whoever proves its key. A credential ends with everything handed on from it; a ticket is used up; a
  * deferral code is cancelled by whom it was given to. What is unknown or has ended is answered alike (§2.2).
  */
 export async function revokeToken(deps: RevokeDeps, request: RevokeRequest): Promise<Result<'done', ExchangeRefusal>> {
@@ -38,7 +43,12 @@ export async function revokeToken(deps: RevokeDeps, request: RevokeRequest): Pro
     case 'at+jwt': {
       const verified = await deps.tokens.verifyOwnToken(request.token, 'at+jwt', now)
       if (!verified.ok) return ok('done')
-      const { jti, grant_id, task_id, client_id, aud } = verified.value
+      const { jti, grant_id, task_id, client_id, aud, cnf } = verified.value
+      if (cnf !== undefined) {
+        if (!provesConfirmation(cnf, request.proof)) return refuse(keyNotProved(cnf))
+        if ((await claimProof(deps.stores.issuance, request.proof, now)) === 'used')
+          return refuse({ reason: 'proof_used' })
+      }
       const subject = { grantId: grant_id, taskId: task_id, credentialId: jti, workload: client_id, audience: aud }
       const event = deps.describe(shardOf(jti), 'credential.revoked', now, subject, { by: 'holder' })
       await deps.stores.issuance.endCredential(jti, 'revoked', now, [event])
@@ -66,21 +76,51 @@ async function revokeTicket(deps: RevokeDeps, ticket: TicketClaims, now: EpochSe
   ])
 }
 
-/** Deferred Token Response, "Cancellation": authenticated as a poll is. With its last code, a request that nobody waits for is withdrawn. */
+/**
+ * Deferred Token Response, "Cancellation": authenticated as a poll is, with each proof of the first request. With its last code, a
+ * request that nobody waits for is withdrawn.
+ */
 async function cancelDeferral(deps: RevokeDeps, request: RevokeRequest): Promise<Result<'done', ExchangeRefusal>> {
-  if (request.clientAssertion === undefined) return refuse({ reason: 'client_missing' })
-  const client = await authenticateClient(deps, request.clientAssertion, request.clientId)
-  if (!client.ok) return client
-  const workload = client.value
+  const canceller = await identifyCanceller(deps, request)
+  if (!canceller.ok) return canceller
+  const { shard, holder, workload } = canceller.value
   const now = deps.clock.now()
-  const event = deps.describe(workload.shard, 'deferral.cancelled', now, { workload: workload.spiffeId })
-  const hash = sha256Base64url(request.token)
-  const cancelled = await deps.deferrals.cancel(workload.shard, hash, holderOf(workload, []), [event])
+  const event = deps.describe(shard, 'deferral.cancelled', now, workload === undefined ? {} : { workload })
+  const cancelled = await deps.deferrals.cancel(shard, sha256Base64url(request.token), holder, [event])
   if (cancelled.kind === 'cancelled' && cancelled.others === 0)
     await reviseGrant<{ readonly reason: 'not_pending' }>(deps, cancelled.grant.id, (opened) =>
       storedAsOf(opened, now).status === 'pending'
-        ? ok(changeTo(deps, opened.grant, 'withdrawn', { by: workload.spiffeId, kind: 'workload' }))
+        ? ok(
+            changeTo(deps, opened.grant, 'withdrawn', {
+              by: workload ?? opened.grant.terms.requested_by.id,
+              kind: 'workload',
+            }),
+          )
         : refuse({ reason: 'not_pending' }),
     )
   return ok('done')
+}
+
+interface Canceller {
+  readonly shard: Shard
+  readonly holder: string
+  /** The SPIFFE id; `undefined` where keys alone say who it is. */
+  readonly workload: string | undefined
+}
+
+async function identifyCanceller(
+  deps: RevokeDeps,
+  { token, clientAssertion, clientId, proof }: RevokeRequest,
+): Promise<Result<Canceller, ExchangeRefusal>> {
+  const keys = keyNames(proof)
+  if (clientAssertion === undefined)
+    return keys.length === 0
+      ? refuse({ reason: 'client_missing' })
+      : ok({ shard: shardOfDeferralCode(token), holder: holderByKeys(keys), workload: undefined })
+  const client = await authenticateClient(deps, clientAssertion, clientId)
+  if (!client.ok) return client
+  if ((await claimProof(deps.stores.issuance, proof, deps.clock.now())) === 'used')
+    return refuse({ reason: 'proof_used' })
+  const workload = client.value
+  return ok({ shard: workload.shard, holder: holderOf(workload, keys), workload: workload.spiffeId })
 }

@@ -20,8 +20,8 @@ export interface Ids {
   taskId(shard: Shard): TaskId
   credentialId(shard: Shard): CredentialId
   eventId(shard: Shard): EventId
-  /** `dc_` and 32 random bytes, base64url. Only its hash is ever stored. */
-  deferralCode(): string
+  /** `dc_` and 32 bytes, base64url: random but for the six bits that say the shard. Only its hash is ever stored. */
+  deferralCode(shard: Shard): string
   /** The `jti` of a ticket: 34 hex digits like the others, without a prefix of its own on the wire. */
   ticketId(shard: Shard): string
 }
@@ -47,7 +47,11 @@ export const randomIds: Ids = {
   taskId: (shard) => `tk_${digits(shard)}`,
   credentialId: (shard) => `cr_${digits(shard)}`,
   eventId: (shard) => `ev_${digits(shard)}`,
-  deferralCode: () => `dc_${randomBytes(32).toString('base64url')}`,
+  deferralCode(shard) {
+    const bytes = randomBytes(32)
+    bytes[0] = ((bytes[0] ?? 0) & 0xc0) | shard
+    return `dc_${bytes.toString('base64url')}`
+  },
   ticketId: (shard) => `ti_${digits(shard)}`,
 }
 
@@ -70,6 +74,9 @@ export const shardOfWorkload = (source: string, anchor: string): Shard =>
   (createHash('sha256')
     .update(JSON.stringify([source, anchor]))
     .digest()[0] ?? 0) & 0x3f
+
+/** Where the record of a deferral code is, for a poll that says nothing else of who sends it. */
+export const shardOfDeferralCode = (code: string): Shard => shardOfHash(code.slice(3))
 
 /** The shard of a claim that belongs to no workload: spread by the claim's own key, a `sha256Base64url`. */
 export const shardOfHash = (hash: string): Shard => (Buffer.from(hash.slice(0, 4), 'base64url')[0] ?? 0) & 0x3f

@@ -13,6 +13,7 @@ export interface ClientCertificate {
 }
 
 /** RFC 8705 §3.1: `x5t#S256`. */
-export const proveCertificate = ({ chain }: ClientCertificate): ProvedCertificate => ({
-  x5tS256: sha256Base64url(chain[0]),
+export const proveCertificate = (shown: ClientCertificate): ProvedCertificate => ({
+  x5tS256: sha256Base64url(shown.chain[0]),
+  shown,
 })

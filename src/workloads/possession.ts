@@ -1,5 +1,6 @@
 import type { Binding, CredentialType } from '../grants/grant.js'
 import type { Claim } from '../grants/grant-store.js'
+import type { ClientCertificate } from './client-certificate.js'
 
 /** A DPoP proof that was verified (RFC 9449 §4.3), all but its single use: that is claimed when its sender is known. */
 export interface ProvedDpop {
@@ -12,6 +13,7 @@ export interface ProvedDpop {
 export interface ProvedCertificate {
   /** SHA-256 of its DER, base64url. */
   readonly x5tS256: string
+  readonly shown: ClientCertificate
 }
 
 /** The keys that a request has proved to hold, beside whatever says who sent it. */

@@ -105,4 +105,6 @@ const introspectionSchema = z.looseObject({
   grant_id: z.string().optional(),
   task_id: z.string().optional(),
   act: z.looseObject({ sub: z.string() }).optional(),
+  token_type: z.enum(['Bearer', 'DPoP']).optional(),
+  cnf: z.union([z.strictObject({ jkt: z.string() }), z.strictObject({ 'x5t#S256': z.string() })]).optional(),
 })

@@ -1,16 +1,22 @@
 import { z } from 'zod'
 import { refusalToWire } from '../../exchange/refusal-to-wire.js'
+import { proofRefusal, type ExchangeRefusal } from '../../exchange/refusal.js'
 import { readForm } from '../../oauth/form.js'
 import { NO_STORE } from '../../oauth/token-response.js'
 import { CLIENT_ASSERTION_TYPE, MAX_TOKEN_BYTES } from '../../oauth/urns.js'
 import { revokeToken, type RevokeDeps } from '../../revocation/revoke-token.js'
+import type { VerifyPossession } from '../../workloads/verify-possession.js'
 import type { HttpAnswer, RequestContext } from '../answer.js'
-import { bearerOf } from '../callers.js'
+import { presentedToken } from '../callers.js'
 import { oauthErrorAnswer, oauthErrorSchema } from '../errors.js'
 import { formRoute, type Route } from '../route.js'
 
-/** `POST /revoke` (RFC 7009): the token suffices, whoever holds it may end it. A deferral code is cancelled as it is polled. */
-export const revokeRoute = (deps: RevokeDeps): Route =>
+export interface RevokeEndpointDeps extends RevokeDeps {
+  readonly verifyPossession: VerifyPossession
+}
+
+/** `POST /revoke` (RFC 7009): the token suffices, with a proof of its key if it is bound: whoever holds it may end it. A deferral code is cancelled as it is polled. */
+export const revokeRoute = (deps: RevokeEndpointDeps): Route =>
   formRoute({
     path: '/revoke',
     operationId: 'revoke',
@@ -24,15 +30,15 @@ export const revokeRoute = (deps: RevokeDeps): Route =>
     }),
     responses: {
       200: { description: 'It is over, or never was' },
-      400: { description: 'Malformed', schema: oauthErrorSchema },
-      401: { description: 'A deferral code needs the assertion of whom it was given to', schema: oauthErrorSchema },
+      400: { description: 'Malformed, or without the proof of the key that it is bound to', schema: oauthErrorSchema },
+      401: { description: 'A deferral code needs the proofs of whom it was given to', schema: oauthErrorSchema },
       503: { description: 'Nothing was ended as far as we know; try again', schema: oauthErrorSchema },
     },
     handle: (form, context) => answerRevocation(deps, form, context),
   })
 
 async function answerRevocation(
-  deps: RevokeDeps,
+  deps: RevokeEndpointDeps,
   parameters: URLSearchParams,
   context: RequestContext,
 ): Promise<HttpAnswer> {
@@ -43,11 +49,21 @@ async function answerRevocation(
   const token = form.get('token')
   if (token === undefined) return malformed('token is missing')
   if (Buffer.byteLength(token) > MAX_TOKEN_BYTES) return malformed(`token is longer than ${MAX_TOKEN_BYTES} bytes`)
-  if (context.authorization !== undefined && bearerOf(context.authorization) !== token)
+  const presented = presentedToken(context.authorization)
+  if (context.authorization !== undefined && presented?.token !== token)
     return malformed('an Authorization header must carry the token that is revoked, or be left out')
   const clientAssertion = form.get('client_assertion')
   if (clientAssertion !== undefined && form.get('client_assertion_type') !== CLIENT_ASSERTION_TYPE)
     return malformed(`client_assertion_type must be ${CLIENT_ASSERTION_TYPE}`)
-  const revoked = await revokeToken(deps, { token, clientAssertion, clientId: form.get('client_id') })
-  return revoked.ok ? { status: 200, headers: NO_STORE } : oauthErrorAnswer(refusalToWire(revoked.refusal))
+  const isCredential = deps.tokens.typOf(token) !== undefined
+  const proof = await deps.verifyPossession(
+    context,
+    isCredential ? { value: token, mustBeNamed: presented?.scheme === 'DPoP' } : undefined,
+  )
+  if (!proof.ok) return refusedAnswer(proofRefusal(proof.refusal))
+  const clientId = form.get('client_id')
+  const revoked = await revokeToken(deps, { token, clientAssertion, clientId, proof: proof.value })
+  return revoked.ok ? { status: 200, headers: NO_STORE } : refusedAnswer(revoked.refusal)
 }
+
+const refusedAnswer = (refusal: ExchangeRefusal): HttpAnswer => oauthErrorAnswer(refusalToWire(refusal))

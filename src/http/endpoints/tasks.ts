@@ -36,7 +36,7 @@ const taskSchema = z.object({
   lease_until: z.string(),
 })
 
-/** A holder of a credential that is not bound proves with an assertion that it is the run that the credential was issued to. */
+/** A holder of a credential that is bound to no key proves with an assertion that it is the run that the credential was issued to. */
 const holderBody = z.strictObject({
   client_assertion: z.string().min(1).max(MAX_TOKEN_BYTES).optional(),
   client_assertion_type: z.literal(CLIENT_ASSERTION_TYPE).optional(),
@@ -88,25 +88,30 @@ async function partOf(
   }
 }
 
-/** The credential alone is not enough: a resource server that received it has it too. */
+/** The credential alone is not enough: a resource server that received it has it too. Its key is, or the assertion of its run. */
 async function heldPart(
   deps: TaskEndpointDeps,
   task: TaskRecord,
-  { credential }: Extract<Caller, { kind: 'holder' }>,
+  { credential, isProved }: Extract<Caller, { kind: 'holder' }>,
   clientAssertion: string | undefined,
 ): Promise<Result<Part, HttpAnswer>> {
   if (credential.task_id !== task.id) return refuse(unknownTask())
+  const standing = await deps.stores.issuance.look(credential.jti, deps.clock.now())
+  const part = { task, by: credential.client_id, kind: 'workload' as const }
+  const held = credential.act === undefined ? part : { ...part, subtree: credential.jti }
+  // One that was ended completes nothing, unless nothing is left to complete.
+  const isOver = standing?.live !== true && task.state === 'open'
+  if (isProved && clientAssertion === undefined)
+    return isOver ? refuse(forbidden('the credential has ended')) : ok(held)
   if (clientAssertion === undefined)
     return refuse(forbidden('the credential is not bound: send client_assertion too, of the run that it was issued to'))
   const client = await deps.callers.verifyWorkload(clientAssertion)
-  const standing = await deps.stores.issuance.look(credential.jti, deps.clock.now())
   const holds =
     client.ok &&
     standing !== undefined &&
     parseCredentialDocument(standing.credential.document).holder === holderOf(client.value, [])
   if (!holds) return refuse(forbidden('the client_assertion is not of the run that the credential was issued to'))
-  const part = { task, by: credential.client_id, kind: 'workload' as const }
-  return ok(credential.act === undefined ? part : { ...part, subtree: credential.jti })
+  return ok(held)
 }
 
 const readRoute = (deps: TaskEndpointDeps): Route =>

@@ -1,14 +1,16 @@
 import { z } from 'zod'
 import type { Delivery } from '../../exchange/delivery.js'
 import type { Exchange } from '../../exchange/exchange.js'
-import type { Outcome } from '../../exchange/outcome.js'
+import { refused, type Outcome } from '../../exchange/outcome.js'
+import { proofRefusal, type ExchangeRefusal } from '../../exchange/refusal.js'
 import { isOutage } from '../../exchange/refusal-to-wire.js'
 import { renderOutcome } from '../../exchange/render-outcome.js'
 import type { OAuthError } from '../../oauth/error.js'
-import { parseTokenRequest } from '../../oauth/token-request.js'
+import { parseTokenRequest, type TokenRequest } from '../../oauth/token-request.js'
 import type { Log } from '../../runtime/log.js'
 import type { ExchangeOutcome, Metrics } from '../../runtime/metrics.js'
 import { monotonicMs } from '../../runtime/stopwatch.js'
+import type { VerifyPossession } from '../../workloads/verify-possession.js'
 import type { HttpAnswer, RequestContext } from '../answer.js'
 import { parseJson } from '../body.js'
 import { oauthErrorAnswer, oauthErrorSchema } from '../errors.js'
@@ -16,6 +18,7 @@ import { formRoute, type Route } from '../route.js'
 
 export interface TokenDeps {
   readonly exchange: Exchange
+  readonly verifyPossession: VerifyPossession
   readonly delivery: Pick<Delivery, 'sent' | 'unsent'>
   readonly metrics: Pick<Metrics, 'exchange'>
   readonly log: Log
@@ -59,7 +62,7 @@ async function answerToken(deps: TokenDeps, form: URLSearchParams, context: Requ
   }
   let outcome: Outcome
   try {
-    outcome = await deps.exchange(parsed.request)
+    outcome = await prove(deps, parsed.request, context)
   } catch (error) {
     deps.metrics.exchange('fault', 'fault', seconds())
     throw error
@@ -68,6 +71,16 @@ async function answerToken(deps: TokenDeps, form: URLSearchParams, context: Requ
   deps.metrics.exchange(label, reason, seconds())
   deps.log.debug('exchange', { request_id: context.requestId, outcome: label, reason, ...idsOf(outcome) })
   return { ...renderOutcome(outcome), ...deliveryOf(deps, outcome), ...unverifiedOf(outcome) }
+}
+
+/** First the keys, which spends nothing: whoever is asked for another nonce sends the same assertion again (RFC 9449 §8). */
+async function prove(deps: TokenDeps, request: TokenRequest, context: RequestContext): Promise<Outcome> {
+  const token =
+    request.kind === 'exchange' && request.subjectTokenType === 'access_token'
+      ? { value: request.subjectToken, mustBeNamed: false }
+      : undefined
+  const proof = await deps.verifyPossession(context, token)
+  return proof.ok ? deps.exchange(request, proof.value) : refused(proofRefusal(proof.refusal))
 }
 
 /** RFC 6749 §5.2: who authenticates by a header gets 401 with a challenge of the scheme that they used. */
@@ -140,9 +153,15 @@ function idsOf(outcome: Outcome): { grant_id?: string; task_id?: string; credent
 function unverifiedOf(outcome: Outcome): Pick<HttpAnswer, 'unverified'> {
   if (outcome.kind !== 'refused' || isOutage(outcome.refusal)) return {}
   const { reason } = outcome.refusal
-  const proved = reason !== 'subject_refused' && reason !== 'client_refused' && reason !== 'actor_refused'
-  return proved ? {} : { unverified: reasonOf(outcome) }
+  return UNPROVED.has(reason) ? { unverified: reasonOf(outcome) } : {}
 }
+
+const UNPROVED: ReadonlySet<ExchangeRefusal['reason']> = new Set([
+  'subject_refused',
+  'client_refused',
+  'actor_refused',
+  'proof_refused',
+])
 
 const tokenForm = z
   .looseObject({

@@ -152,7 +152,7 @@ describe('RFC 6750: Bearer tokens at the JSON endpoints', () => {
   test('RFC 6750 §3: without a token the challenge has no error code', async () => {
     const answer = await broker.call('GET', '/grants')
     expect(answer.status).toBe(401)
-    expect(answer.headers.get('www-authenticate')).toBe('Bearer')
+    expect(answer.headers.get('www-authenticate')).toMatch(/^Bearer, DPoP algs="[\w ]+"$/)
   })
 
   test('RFC 6750 §3.1: a token that is not acceptable is invalid_token', async () => {

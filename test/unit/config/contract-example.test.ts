@@ -37,7 +37,6 @@ test('the example of contract §3 is refused for what this build cannot do, and 
     'pki: is not in this build',
     'listen[2].serve[0]: pki is not in this build',
     'tiers.critical.signed: is not in this build',
-    'tiers.critical.binding: dpop is not in this build',
   ])
 })
 
@@ -47,7 +46,6 @@ test('without that, the example of contract §3 loads', () => {
     .replace(/^pki: .*$/m, '')
     .replace(/^.*serve: \[pki\].*$/gm, '')
     .replace('signed: true', 'signed: false')
-    .replace('binding: dpop, ', '')
     .replace('[jwt, x509]', '[jwt]')
   expect(faultsOf(supported)).toEqual([])
 })

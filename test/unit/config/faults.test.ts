@@ -737,14 +737,6 @@ const rows: readonly Row[] = [
     /true by default/,
     /signed: false/,
   ),
-  ...['dpop', 'mtls', 'any'].map((binding) =>
-    row(
-      `binding ${binding} does not load in this build`,
-      { 'tiers.low.binding': binding },
-      new RegExp(`${binding} is not in this build`),
-      /binding: none/,
-    ),
-  ),
   row(
     'clients by mutual TLS do not load in this build',
     { 'resources[0].clients[0]': { id: 'deploy-api', auth: 'mtls' } },

@@ -231,7 +231,6 @@ describe('contract §3: all faults are told at once', () => {
       'resources[0].scopes["deploy:production"]': 'critcal',
       'tiers.critical.signed': true,
       'tiers.critical.max_ttl': '2h',
-      'tiers.low.binding': 'dpop',
       policies: './policies',
     })
     expect(
@@ -254,7 +253,6 @@ describe('contract §3: all faults are told at once', () => {
         'resources[0].scopes["deploy:production"]',
         'tiers.critical.max_ttl',
         'tiers.critical.signed',
-        'tiers.low.binding',
       ].sort(),
     )
   })

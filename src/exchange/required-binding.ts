@@ -1,0 +1,25 @@
+import type { Binding, CredentialType, Grant } from '../grants/grant.js'
+import { joinBindings } from '../grants/join-tiers.js'
+import type { Asked } from '../policy/resolve-access.js'
+import { ok, refuse, type Result } from '../runtime/result.js'
+import { meetsBinding, type KeyConfirmation, type ProofOfPossession } from '../workloads/possession.js'
+import type { ExchangeRefusal } from './refusal.js'
+
+/** The binding in force: what the tier asks for today, and what was approved. A missing key is told before anything is spent. */
+export function requireBinding(
+  { tier }: Pick<Asked, 'tier'>,
+  grant: Pick<Grant, 'terms'>,
+  type: CredentialType,
+  proof: ProofOfPossession,
+): Result<Binding, ExchangeRefusal> {
+  const binding = joinBindings(tier.binding, grant.terms.credential.binding)
+  // Approved for one kind of key, and by now the tier asks for the other.
+  if (binding === undefined) return refuse({ reason: 'grant_not_usable' })
+  return meetsBinding(binding, type, proof) ? ok(binding) : refuse({ reason: 'binding_missing', binding })
+}
+
+/** The key of a credential of ours was not proved with it: whoever only received it cannot. */
+export const keyNotProved = (confirmation: KeyConfirmation): ExchangeRefusal => ({
+  reason: 'key_not_proved',
+  binding: 'jkt' in confirmation ? 'dpop' : 'mtls',
+})
