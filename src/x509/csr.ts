@@ -1,8 +1,8 @@
-import { verify, type KeyObject } from 'node:crypto'
+import type { KeyObject } from 'node:crypto'
 import { ok, refuse, type Result } from '../runtime/result.js'
-import { bitStringOf, integerOf, isContext, isUniversal, oidOf, readDer, type DerNode } from './der.js'
-import { OIDS } from './oids.js'
+import { bitStringOf, integerOf, isContext, isUniversal, readDer, type DerNode } from './der.js'
 import { publicKeyOf, type KeyRefusal } from './public-key.js'
+import { isSignedBy, signatureAlgorithmOf } from './signature.js'
 
 /**
  * What is taken from a request for a certificate (PKCS #10, RFC 2986): its key, and nothing else. Subject, alternative names
@@ -42,12 +42,12 @@ export function parseCsr(text: string): Result<CertificateRequest, CsrRefusal> {
   if (spki === undefined) return malformed('it is not a PKCS #10 request of version 1')
   const key = publicKeyOf(spki)
   if (!key.ok) return refuse({ reason: 'csr_key_refused', detail: key.refusal.detail, key: key.refusal.reason })
-  const scheme = schemeOf(algorithm)
+  const scheme = signatureAlgorithmOf(algorithm)
   if (scheme === undefined || scheme.key !== key.value.asymmetricKeyType) {
-    const detail = 'the signature of the request must fit its key: ECDSA or RSA (PKCS #1 v1.5) with SHA-2, or Ed25519'
+    const detail = 'the signature of the request must fit its key: ECDSA or RSA with SHA-2, or Ed25519'
     return refuse({ reason: 'csr_signature_unsupported', detail })
   }
-  if (!verify(scheme.digest, info.bytes, key.value, bits.bytes))
+  if (!isSignedBy(key.value, scheme, info.bytes, bits.bytes))
     return refuse({ reason: 'csr_signature_invalid', detail: 'the request is not signed by its own key' })
   // A copy: what is kept of a request is not the whole of it.
   const kept = Buffer.from(spki.bytes)
@@ -82,30 +82,4 @@ function keyInfoOf(info: DerNode): DerNode | undefined {
     (attributes === undefined || (isContext(attributes, 0) && attributes.constructed)) &&
     rest.length === 0
   return isRequest ? spki : undefined
-}
-
-interface Scheme {
-  readonly key: 'ec' | 'rsa' | 'ed25519'
-  readonly digest: 'sha256' | 'sha384' | 'sha512' | null
-  readonly isNullAllowed: boolean
-}
-
-/** SHA-1 proves nothing any more, and PSS says in parameters what would have to be checked: neither is needed. */
-const SCHEMES: ReadonlyMap<string, Scheme> = new Map<string, Scheme>([
-  [OIDS.ecdsaWithSha256, { key: 'ec', digest: 'sha256', isNullAllowed: false }],
-  [OIDS.ecdsaWithSha384, { key: 'ec', digest: 'sha384', isNullAllowed: false }],
-  [OIDS.ecdsaWithSha512, { key: 'ec', digest: 'sha512', isNullAllowed: false }],
-  [OIDS.sha256WithRsaEncryption, { key: 'rsa', digest: 'sha256', isNullAllowed: true }],
-  [OIDS.sha384WithRsaEncryption, { key: 'rsa', digest: 'sha384', isNullAllowed: true }],
-  [OIDS.sha512WithRsaEncryption, { key: 'rsa', digest: 'sha512', isNullAllowed: true }],
-  [OIDS.ed25519, { key: 'ed25519', digest: null, isNullAllowed: false }],
-])
-
-/** RSA has NULL or nothing for parameters (RFC 4055 §5), the others nothing (RFC 5758 §3.2, RFC 8410 §3). */
-function schemeOf(algorithm: DerNode | undefined): Scheme | undefined {
-  const [type, parameters, ...rest] = algorithm?.children ?? []
-  const scheme = SCHEMES.get(oidOf(type) ?? '')
-  if (!isUniversal(algorithm, 'sequence') || scheme === undefined || rest.length > 0) return undefined
-  const fits = parameters === undefined || (scheme.isNullAllowed && isUniversal(parameters, 'null'))
-  return fits ? scheme : undefined
 }

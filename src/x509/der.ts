@@ -418,7 +418,11 @@ export const time = (at: EpochSeconds): DerValue =>
 export const generalizedTime = (at: EpochSeconds): DerValue => primitive(TAGS.generalizedTime, digitsOf(at))
 
 /** `YYYYMMDDhhmmssZ`. */
-const digitsOf = (at: EpochSeconds): string => `${new Date(at * 1000).toISOString().slice(0, 19).replace(/\D/g, '')}Z`
+function digitsOf(at: EpochSeconds): string {
+  const text = new Date(at * 1000).toISOString()
+  const part = (from: number, to: number): string => text.slice(from, to)
+  return `${part(0, 4)}${part(5, 7)}${part(8, 10)}${part(11, 13)}${part(14, 16)}${part(17, 19)}Z`
+}
 
 const CONTEXT = 0x80
 

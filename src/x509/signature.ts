@@ -36,7 +36,8 @@ export function signatureAlgorithmOf(node: DerNode | undefined): SignatureAlgori
   if (oid === OIDS.rsassaPss) return pssOf(parameters)
   const known = ALGORITHMS.get(oid)
   if (known === undefined) return undefined
-  const fits = known.parameters === 'null' ? isUniversal(parameters, 'null') : parameters === undefined
+  // RSA has NULL, and must be taken without (RFC 4055 §5).
+  const fits = parameters === undefined || (known.parameters === 'null' && isUniversal(parameters, 'null'))
   return fits ? known.algorithm : undefined
 }
 

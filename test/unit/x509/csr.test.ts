@@ -91,6 +91,11 @@ describe('accepted', () => {
     }
   })
 
+  test('RSA with PSS, one digest for all of it', () => {
+    const pss = ['-sigopt', 'rsa_padding_mode:pss', '-sigopt', 'rsa_pss_saltlen:digest']
+    expect(parseCsr(makeCsr(bench, 'key', KEY_KINDS['RSA 2048'], '-sha256', ...pss)).ok).toBe(true)
+  })
+
   test('what certtool makes', () => {
     bench.write('template', 'cn = "asked for"\n')
     bench.openssl('genpkey', ...KEY_KINDS['P-256'], '-out', 'certtool.key')
