@@ -43,6 +43,7 @@ export async function createOfflineIssuer(
         const key = set?.find(alg, kid)
         return Promise.resolve(key === undefined ? refuse('key_unknown' as const) : ok(key))
       },
+      roots: () => Promise.resolve(ok([])),
       refreshDue: () => Promise.resolve(),
       ages: () => [],
     },
