@@ -28,7 +28,7 @@ export function settleClients(draft: Draft, desk: Desk): ReadonlyMap<number, rea
           desk.report(path, 'proves itself otherwise at another audience', 'one id has one proof everywhere')
         }
         proofs.set(entry.id, proof)
-        const auth = settleAuth(entry, path, desk)
+        const auth = settleAuth(entry, path, draft, desk)
         return auth === undefined ? [] : [{ id: entry.id, audience: resource?.audience ?? '', auth }]
       })
       return [at, clients]
@@ -36,7 +36,7 @@ export function settleClients(draft: Draft, desk: Desk): ReadonlyMap<number, rea
   )
 }
 
-function settleAuth(entry: ClientEntry, at: Path, desk: Desk): ClientAuth | undefined {
+function settleAuth(entry: ClientEntry, at: Path, draft: Draft, desk: Desk): ClientAuth | undefined {
   switch (entry.auth) {
     case 'client_secret_basic':
       return { method: 'client_secret_basic', secretSha256: entry.secret_sha256 }
@@ -45,9 +45,34 @@ function settleAuth(entry: ClientEntry, at: Path, desk: Desk): ClientAuth | unde
       return keys === undefined ? undefined : { method: 'private_key_jwt', jwks: { keys } }
     }
     case 'mtls':
-      // `unsupported.ts` reports it.
-      return undefined
+      return settleCertificate(entry, at, draft, desk)
   }
+}
+
+function settleCertificate(
+  entry: Extract<ClientEntry, { auth: 'mtls' }>,
+  at: Path,
+  draft: Draft,
+  desk: Desk,
+): ClientAuth | undefined {
+  const { certificate_sha256: sha256, san_uri: uri, san_dns: dns } = entry
+  const listeners = draft.listen.filter((listener) => listener?.serve.includes('mtls') === true)
+  if (listeners.length === 0) {
+    desk.report([...at, 'auth'], 'asks for a certificate that no listener takes', 'add a listener with serve: [mtls]')
+    return undefined
+  }
+  if ([sha256, uri, dns].filter((way) => way !== undefined).length !== 1) {
+    desk.report(at, 'does not say which certificate it is', 'one of certificate_sha256, san_uri and san_dns')
+    return undefined
+  }
+  if (sha256 !== undefined) return { method: 'mtls', certificate: { sha256 } }
+  // Anybody can write any name into a certificate; only a chain that was verified here says more.
+  if (!listeners.some((listener) => listener?.tls?.client_ca_file !== undefined)) {
+    const remedy = 'name the CA in client_ca_file of the listener with mtls, or the certificate by certificate_sha256'
+    desk.report([...at, uri === undefined ? 'san_dns' : 'san_uri'], 'is believed of nobody', remedy)
+    return undefined
+  }
+  return { method: 'mtls', certificate: { subjectAltName: uri === undefined ? `DNS:${dns ?? ''}` : `URI:${uri}` } }
 }
 
 function readJwks(file: string, at: Path, desk: Desk): readonly Jwk[] | undefined {

@@ -323,8 +323,26 @@ const client = z
       secret_sha256: value.sha256().describe('SHA-256 of the secret, so that the secret is not here.'),
     }),
     z.strictObject({
-      auth: z.literal('mtls').describe('Not in this build.'),
+      auth: z
+        .literal('mtls')
+        .describe(
+          'Its certificate, at a listener with `mtls` (RFC 8705 §2). One of the three says which certificate it is.',
+        ),
       id: value.clientId().describe('Its `client_id`.'),
+      certificate_sha256: z
+        .array(value.certificateSha256())
+        .min(1)
+        .max(10)
+        .optional()
+        .describe('Its certificates, whoever signed them. Two, for as long as one replaces the other.'),
+      san_uri: value
+        .text()
+        .optional()
+        .describe('A URI in its subject alternative name, like a SPIFFE id; signed by a CA of `client_ca_file`.'),
+      san_dns: value
+        .text()
+        .optional()
+        .describe('A DNS name in its subject alternative name; signed by a CA of `client_ca_file`.'),
     }),
   ])
   .describe('A resource server that may introspect and ask for decisions.')

@@ -31,19 +31,6 @@ const signedApprovals: Rule = (draft, report) => {
   }
 }
 
-const mtlsClients: Rule = (draft, report) => {
-  draft.resources.forEach((entry, at) => {
-    entry?.clients.forEach((client, position) => {
-      if (client.auth !== 'mtls') return
-      report(
-        ['resources', at, 'clients', position, 'auth'],
-        `mtls ${notYet}`,
-        'write private_key_jwt or client_secret_basic',
-      )
-    })
-  })
-}
-
 function reportService(service: 'pki', remedy: string, draft: Draft, report: Report): void {
   draft.listen.forEach((entry, at) => {
     const position = entry?.serve.indexOf(service) ?? -1
@@ -51,7 +38,7 @@ function reportService(service: 'pki', remedy: string, draft: Draft, report: Rep
   })
 }
 
-const rules: readonly Rule[] = [policies, pki, pkiListener, signedApprovals, mtlsClients]
+const rules: readonly Rule[] = [policies, pki, pkiListener, signedApprovals]
 
 export function reportUnsupported(draft: Draft, report: Report): void {
   for (const rule of rules) rule(draft, report)

@@ -67,6 +67,13 @@ export const sha256 = () =>
     'the 64 lowercase hex digits that `printf %s "$SECRET" | sha256sum` prints',
   )
 
+export const certificateSha256 = () =>
+  patternText(
+    /^[0-9a-f]{64}$/,
+    'is not a SHA-256',
+    'the 64 lowercase hex digits that `openssl x509 -in CERTIFICATE -outform DER | sha256sum` prints',
+  )
+
 export const environmentName = () =>
   patternText(
     /^[A-Za-z_][A-Za-z0-9_]*$/,

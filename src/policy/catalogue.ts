@@ -61,6 +61,9 @@ export interface Tier {
   readonly maxChildren: number
 }
 
+/** Which certificate is a client's: one of these, in hex; or any from a trusted CA with this entry, `URI:…` or `DNS:…`. */
+export type CertificateOfClient = { readonly sha256: readonly string[] } | { readonly subjectAltName: string }
+
 export interface ResourceClient {
   readonly id: string
   readonly audience: string
@@ -70,4 +73,5 @@ export interface ResourceClient {
         readonly jwks: { readonly keys: readonly Readonly<Record<string, unknown>>[] }
       }
     | { readonly method: 'client_secret_basic'; readonly secretSha256: string }
+    | { readonly method: 'mtls'; readonly certificate: CertificateOfClient }
 }

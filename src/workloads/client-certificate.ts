@@ -1,4 +1,6 @@
-import { sha256Base64url } from '../runtime/digest.js'
+import { X509Certificate } from 'node:crypto'
+import { sha256Base64url, sha256Hex } from '../runtime/digest.js'
+import type { CertificateOfClient } from '../policy/catalogue.js'
 import type { ProvedCertificate } from './possession.js'
 
 /** The certificate of a client, whose key the TLS handshake has proved: here, or at a proxy that we believe. */
@@ -17,3 +19,15 @@ export const proveCertificate = (shown: ClientCertificate): ProvedCertificate =>
   x5tS256: sha256Base64url(shown.chain[0]),
   shown,
 })
+
+/** Whether it is the certificate that a client is known by. Its names count only where its chain was verified. */
+export function isCertificateOf({ chain, verified }: ClientCertificate, known: CertificateOfClient): boolean {
+  if ('sha256' in known) return known.sha256.includes(sha256Hex(chain[0]))
+  return verified && altNamesOf(chain[0]).includes(known.subjectAltName)
+}
+
+/** As node:crypto writes them, `URI:…` and `DNS:…`. It quotes those that hold a comma or a quote: then none is taken apart. */
+function altNamesOf(der: Buffer): readonly string[] {
+  const text = new X509Certificate(der).subjectAltName ?? ''
+  return text.includes('"') ? [] : text.split(', ')
+}

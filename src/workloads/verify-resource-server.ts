@@ -7,18 +7,21 @@ import { shardOfHash } from '../runtime/ids.js'
 import { ok, refuse, type Result } from '../runtime/result.js'
 import { ALGORITHMS } from './algorithms.js'
 import { checkClaims } from './check-claims.js'
+import { isCertificateOf, type ClientCertificate } from './client-certificate.js'
 import { parseJws } from './jws.js'
 import { parseKeySet, type KeySet } from './key-set.js'
 
-/** How a resource server proves itself: `client_secret_basic` (RFC 6749 §2.3.1) or `private_key_jwt` (RFC 7523 §2.2). */
+/** How a resource server proves itself: `client_secret_basic` (RFC 6749 §2.3.1), `private_key_jwt` (RFC 7523 §2.2), or mutual TLS (RFC 8705 §2). */
 export type ResourceServerProof =
   | { readonly method: 'basic'; readonly id: string; readonly secret: string }
   | { readonly method: 'assertion'; readonly assertion: string }
+  | { readonly method: 'certificate'; readonly id: string; readonly certificate: ClientCertificate }
 
 export interface ResourceServerRefusal {
   readonly reason:
     | 'resource_server_unknown'
     | 'resource_server_secret_wrong'
+    | 'resource_server_certificate_wrong'
     | 'resource_server_assertion_invalid'
     | 'resource_server_assertion_used'
 }
@@ -61,6 +64,8 @@ export function createResourceServerVerifier(deps: ResourceServerDeps): VerifyRe
     }
   return (proof) => {
     if (proof.method === 'basic') return Promise.resolve(verifySecret(servers.get(proof.id), proof.secret))
+    if (proof.method === 'certificate')
+      return Promise.resolve(verifyCertificate(servers.get(proof.id), proof.certificate))
     return verifyAssertion(deps, servers, keySets, proof.assertion)
   }
 }
@@ -71,6 +76,16 @@ function verifySecret(server: KnownServer | undefined, secret: string): Result<R
   const equal = timingSafeEqual(Buffer.from(sha256Hex(secret), 'hex'), Buffer.from(expected, 'hex'))
   if (server?.auth.method !== 'client_secret_basic') return refuse({ reason: 'resource_server_unknown' })
   return equal ? ok(server) : refuse({ reason: 'resource_server_secret_wrong' })
+}
+
+function verifyCertificate(
+  server: KnownServer | undefined,
+  certificate: ClientCertificate,
+): Result<ResourceServer, ResourceServerRefusal> {
+  if (server?.auth.method !== 'mtls') return refuse({ reason: 'resource_server_unknown' })
+  return isCertificateOf(certificate, server.auth.certificate)
+    ? ok(server)
+    : refuse({ reason: 'resource_server_certificate_wrong' })
 }
 
 async function verifyAssertion(

@@ -24,7 +24,11 @@ export const introspectRoute = (deps: IntrospectEndpointDeps): Route =>
     summary: 'Ask whether a credential is live',
     tag: 'oauth',
     security: ['resource_server'],
-    form: z.looseObject({ token: z.string(), token_type_hint: z.string().optional() }),
+    form: z.looseObject({
+      token: z.string(),
+      token_type_hint: z.string().optional(),
+      client_id: z.string().optional(),
+    }),
     responses: {
       200: { description: 'Live, with its claims; or not active', schema: introspectionSchema },
       400: { description: 'Malformed', schema: oauthErrorSchema },
@@ -65,13 +69,22 @@ async function authenticate(
   if (basic !== undefined && assertion !== undefined)
     return refuse(oauthErrorAnswer({ error: 'invalid_request', description: 'authenticate in one way only' }))
   const proof: ResourceServerProof | undefined =
-    assertion !== undefined && assertionType === CLIENT_ASSERTION_TYPE ? { method: 'assertion', assertion } : basic
+    assertion !== undefined && assertionType === CLIENT_ASSERTION_TYPE
+      ? { method: 'assertion', assertion }
+      : (basic ?? byCertificate(form.get('client_id'), context))
   if (proof === undefined) return refuse(notAuthenticated('no_proof'))
   const verified = await deps.verifyResourceServer(proof)
   if (!verified.ok) return refuse(notAuthenticated(verified.refusal.reason))
   const named = form.get('client_id')
   return named === undefined || named === verified.value.id ? verified : refuse(notAuthenticated('client_id_mismatch'))
 }
+
+/** RFC 8705 §2: who it is, the request says; the certificate proves it. */
+const byCertificate = (
+  id: string | undefined,
+  { clientCertificate: certificate }: RequestContext,
+): ResourceServerProof | undefined =>
+  id === undefined || certificate === undefined ? undefined : { method: 'certificate', id, certificate }
 
 /** RFC 6749 §2.3.1: id and secret are form-encoded before they are joined. */
 function parseBasic(authorization: string | undefined): ResourceServerProof | undefined {

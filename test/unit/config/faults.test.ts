@@ -738,11 +738,31 @@ const rows: readonly Row[] = [
     /signed: false/,
   ),
   row(
-    'clients by mutual TLS do not load in this build',
-    { 'resources[0].clients[0]': { id: 'deploy-api', auth: 'mtls' } },
-    /mtls is not in this build/,
-    /private_key_jwt/,
+    'a client by certificate needs a listener that takes one',
+    { 'resources[0].clients[0]': { id: 'deploy-api', auth: 'mtls', san_dns: 'api.example.com' } },
+    /no listener takes/,
+    /serve: \[mtls\]/,
     { path: 'resources[0].clients[0].auth' },
+  ),
+  row(
+    'RFC 8705 §2: one thing says which certificate it is',
+    {
+      'listen[0].serve': ['api', 'mtls'],
+      'resources[0].clients[0]': { id: 'deploy-api', auth: 'mtls', san_dns: 'a.example.com', san_uri: 'spiffe://a/b' },
+    },
+    /which certificate/,
+    /certificate_sha256/,
+    { path: 'resources[0].clients[0]' },
+  ),
+  row(
+    'names count only where a CA has signed them',
+    {
+      'listen[0].serve': ['api', 'mtls'],
+      'resources[0].clients[0]': { id: 'deploy-api', auth: 'mtls', san_uri: 'spiffe://a/b' },
+    },
+    /believed of nobody/,
+    /client_ca_file/,
+    { path: 'resources[0].clients[0].san_uri' },
   ),
 ]
 
