@@ -2,6 +2,7 @@ import { z } from 'zod'
 import { parseCredentialDocument, parseTaskDocument } from '../../grants/documents.js'
 import type { GrantDeps } from '../../grants/grant-deps.js'
 import type { TaskRecord } from '../../grants/issuance-store.js'
+import { storedAsOf } from '../../grants/lifecycle.js'
 import { holderOf } from '../../grants/whereabouts.js'
 import { CLIENT_ASSERTION_TYPE, MAX_TOKEN_BYTES } from '../../oauth/urns.js'
 import { endTask } from '../../revocation/end-task.js'
@@ -42,12 +43,21 @@ const holderBody = z.strictObject({
   client_assertion_type: z.literal(CLIENT_ASSERTION_TYPE).optional(),
 })
 
-const viewTask = (task: TaskRecord): z.output<typeof taskSchema> => {
+/** A task ends with its grant: no mark of its own is made for that. */
+async function statusOf({ stores, safe, clock }: GrantDeps, task: TaskRecord): Promise<TaskRecord['state']> {
+  if (task.state !== 'open') return task.state
+  const record = await stores.grants.read(task.grantId)
+  const status = record === undefined ? 'expired' : storedAsOf(safe.open(record), clock.now()).status
+  if (status === 'active') return 'open'
+  return status === 'revoked' ? 'revoked' : 'abandoned'
+}
+
+async function viewTask(deps: GrantDeps, task: TaskRecord): Promise<z.output<typeof taskSchema>> {
   const document = parseTaskDocument(task.document)
   return {
     id: task.id,
     grant_id: task.grantId,
-    status: task.state,
+    status: await statusOf(deps, task),
     task: document.task,
     workload: document.workload,
     opened_at: formatTime(task.openedAt),
@@ -128,7 +138,9 @@ const readRoute = (deps: TaskEndpointDeps): Route =>
       if (!caller.ok) return caller.refusal
       const id = parseTaskId(params['id'])
       const task = id === undefined ? undefined : await deps.stores.tasks.read(id)
-      return task !== undefined && maySee(task, caller.value) ? jsonAnswer(200, viewTask(task)) : unknownTask()
+      return task !== undefined && maySee(task, caller.value)
+        ? jsonAnswer(200, await viewTask(deps, task))
+        : unknownTask()
     },
   })
 
@@ -164,7 +176,7 @@ async function complete(deps: TaskEndpointDeps, { task, by, kind, subtree }: Par
     await deps.stores.issuance.endCredential(subtree, 'revoked', now, [event])
   }
   const after = await deps.stores.tasks.read(task.id)
-  return after === undefined ? unknownTask() : jsonAnswer(200, viewTask(after))
+  return after === undefined ? unknownTask() : jsonAnswer(200, await viewTask(deps, after))
 }
 
 const heartbeatRoute = (deps: TaskEndpointDeps): Route =>

@@ -289,6 +289,16 @@ describe.each(STORES)('contract §1, Tasks, on $name', (store) => {
       expect((await call('heartbeat', credential.taskId, await run.assertion())).status).toBe(409)
     })
 
+    test('a task ends with its grant: revoked with one that is revoked, abandoned with one whose time has passed', async () => {
+      const credential = await stage.granted(stage.newRun())
+      const operator = await stage.person('op', ['operators'])
+      await stage.broker.call('POST', `/grants/${credential.grantId}/revoke`, operator)
+      expect(await taskOf(credential.taskId)).toMatchObject({ status: 'revoked' })
+      const other = await stage.granted(stage.newRun())
+      await stage.later(3600)
+      expect(await taskOf(other.taskId)).toMatchObject({ status: 'abandoned' })
+    })
+
     test('a heartbeat comes from the run itself', async () => {
       const credential = await stage.ruled(stage.newRun())
       expect((await call('heartbeat', credential.taskId, await stage.newRun().assertion())).status).toBe(404)
