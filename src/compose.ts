@@ -2,7 +2,6 @@ import { mkdirSync } from 'node:fs'
 import { join } from 'node:path'
 import type { Settings } from './config/settings.js'
 import { describeEvents } from './evidence/describe-event.js'
-import type { DeferralMac } from './exchange/deferred-request.js'
 import { createDelivery, type Delivery } from './exchange/delivery.js'
 import { createExchange } from './exchange/exchange.js'
 import type { GrantDeps } from './grants/grant-deps.js'
@@ -27,12 +26,13 @@ import type { Route } from './http/route.js'
 import { createEdge, type BoundAddress, type Edge } from './http/server.js'
 import { createTokens, type Tokens } from './issuance/jwt.js'
 import { openKeyRing, type KeyRing } from './issuance/key-ring.js'
-import { checkMac, mac } from './issuance/mac.js'
+import { checkMac, mac, textMac } from './issuance/mac.js'
 import { macKey, openMasterKey, readMasterKey, type MasterKey } from './issuance/master-key.js'
 import { createPersonVerifier } from './people/verify-person.js'
 import type { SigningAlg } from './policy/catalogue.js'
 import { createSweeper, type Sweeper } from './revocation/sweeper.js'
 import { boundedFetch } from './runtime/bounded-fetch.js'
+import { Fault } from './runtime/fault.js'
 import { systemClock, type Clock } from './runtime/clock.js'
 import { randomIds } from './runtime/ids.js'
 import { createLifecycle, type Lifecycle } from './runtime/lifecycle.js'
@@ -322,7 +322,9 @@ function routesOf(
     tokens,
     delivery,
     describe: grants.describe,
-    deferralMac: deferralMacOf(given.masterKey),
+    deferralMac: textMac(given.masterKey.derive('deferral-mac')),
+    certificateMac: textMac(given.masterKey.derive('certificate-mac')),
+    authority: noAuthority,
     isStillTrusted: createStillTrusted(settings.workloads),
     admit,
   })
@@ -371,9 +373,8 @@ const originsOf = ({ listen, issuer }: Settings): readonly string[] => [
   ...listen.flatMap(({ mtlsOrigin }) => mtlsOrigin ?? []),
 ]
 
-function deferralMacOf(masterKey: MasterKey): DeferralMac {
-  const key = masterKey.derive('deferral-mac')
-  return { make: (text) => mac(key, text), check: (text, tag) => checkMac(key, text, tag) }
+function noAuthority(): never {
+  throw new Fault('key_unavailable', 'no authority signs certificates here')
 }
 
 function cursorsOf(masterKey: MasterKey): Cursors {

@@ -16,6 +16,7 @@ import type { ExchangeDeps } from './dependencies.js'
 import type { Exchanging } from './exchanging.js'
 import type { Deferred, Outcome } from './outcome.js'
 import type { ExchangeRefusal } from './refusal.js'
+import { certifiedKeyName } from './wanted.js'
 
 const ATTEMPTS = 4
 /** How many may wait for one pending grant: each code is a record that a poll looks up. */
@@ -79,7 +80,7 @@ async function ask(
 }
 
 function pendingGrant(deps: ExchangeDeps, exchanging: Exchanging, purpose: string): Grant {
-  const keys = keyNames(exchanging.proof)
+  const keys = keysOf(exchanging)
   const grant = pendingForRun({
     issuer: deps.issuer,
     id: deps.ids.grantId(exchanging.where.shard),
@@ -93,6 +94,12 @@ function pendingGrant(deps: ExchangeDeps, exchanging: Exchanging, purpose: strin
   // Requests of different keys do not join: the terms do not tell them apart.
   return keys.length === 0 ? grant : { ...grant, askedAs: joinKeyOf(grant.terms, keys) }
 }
+
+/** Those that were proved, and the one that a certificate is asked for. */
+const keysOf = ({ proof, wanted }: Exchanging): readonly string[] => [
+  ...keyNames(proof),
+  ...(wanted.type === 'x509' ? [certifiedKeyName(wanted.request)] : []),
+]
 
 async function join(
   deps: ExchangeDeps,
@@ -140,7 +147,8 @@ function deferralOf(
     access: asked.access,
     task: request.task,
     lifetime: request.lifetime,
-    requestedTokenType: request.requestedTokenType === 'jwt' ? ('jwt' as const) : ('access_token' as const),
+    requestedTokenType: request.requestedTokenType,
+    csr: request.csr,
     ...(byKeysAlone ? { asker: workload } : {}),
   }
   return {

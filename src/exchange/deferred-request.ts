@@ -1,5 +1,7 @@
 import type { Access } from '../grants/grant.js'
 import type { DeferralRecord } from '../grants/grant-store.js'
+import type { TextMac } from '../issuance/mac.js'
+import type { RequestedTokenType } from '../oauth/token-request.js'
 import { Fault } from '../runtime/fault.js'
 import type { Workload } from '../workloads/workload.js'
 
@@ -8,50 +10,39 @@ export interface DeferredRequest {
   readonly access: Access
   readonly task: string | undefined
   readonly lifetime: number | undefined
-  readonly requestedTokenType: 'access_token' | 'jwt'
-  /**
-   * Who asked, where the polls prove keys alone and say nothing else of it. What the store says of this decides who gets the
-   * credential, so it carries a MAC (invariant 8).
-   */
+  readonly requestedTokenType: RequestedTokenType
+  /** For a certificate: the request for it, as it was sent. */
+  readonly csr: string | undefined
+  /** Who asked, where the polls prove keys alone and say nothing else of it. */
   readonly asker?: Workload
-}
-
-/** A MAC by a key that is not in the store. */
-export interface DeferralMac {
-  make(text: string): string
-  check(text: string, tag: string): boolean
 }
 
 type Place = Pick<DeferralRecord, 'hash' | 'grantId' | 'holder'>
 
-/** `text`: the request and who asked. */
 interface Sealed {
   readonly text: string
   readonly mac: string
 }
 
-/** `place`: the record that it will stand in; with an asker it is good nowhere else. */
-export function encodeDeferredRequest({ asker, ...request }: DeferredRequest, place: Place, mac: DeferralMac): string {
-  if (asker === undefined) return JSON.stringify(request)
-  const text = JSON.stringify({ request, asker })
+/**
+ * What the store says of a request decides who gets the credential, and for which key. So it carries a MAC (invariant 8), by
+ * which it is good in no other record than the one at `place`.
+ */
+export function encodeDeferredRequest(request: DeferredRequest, place: Place, mac: TextMac): string {
+  const text = JSON.stringify(request)
   const sealed: Sealed = { text, mac: mac.make(boundText(text, place)) }
   return JSON.stringify(sealed)
 }
 
 /**
- * Only ever our own text. What it asks for is checked against the approved grant, whose MAC has been verified.
- * @throws Fault `record_tampered` for an asker that we did not write there
+ * What it asks for is checked against the approved grant besides.
+ * @throws Fault `record_tampered` for what we did not write there
  */
-export function decodeDeferredRequest({ request: text, ...place }: DeferralRecord, mac: DeferralMac): DeferredRequest {
-  const read = JSON.parse(text) as DeferredRequest | Sealed
-  if (!('mac' in read)) {
-    const { access, task, lifetime, requestedTokenType } = read
-    return { access, task, lifetime, requestedTokenType }
-  }
-  if (!mac.check(boundText(read.text, place), read.mac))
+export function decodeDeferredRequest({ request, ...place }: DeferralRecord, mac: TextMac): DeferredRequest {
+  const { text, mac: tag } = JSON.parse(request) as Partial<Sealed>
+  if (text === undefined || tag === undefined || !mac.check(boundText(text, place), tag))
     throw new Fault('record_tampered', `the deferred request for grant ${place.grantId} was not written by this broker`)
-  const { request, asker } = JSON.parse(read.text) as { request: DeferredRequest; asker: Workload }
-  return { ...request, asker }
+  return JSON.parse(text) as DeferredRequest
 }
 
 const boundText = (text: string, { hash, grantId, holder }: Place): string =>

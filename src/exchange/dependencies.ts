@@ -1,13 +1,14 @@
 import type { DescribeEvent } from '../evidence/describe-event.js'
 import type { GrantSafe } from '../grants/grant-safe.js'
 import type { Stores } from '../grants/stores.js'
+import type { Authority } from '../issuance/authority.js'
+import type { TextMac } from '../issuance/mac.js'
 import type { Tokens } from '../issuance/jwt.js'
 import type { Catalogue } from '../policy/catalogue.js'
 import type { Clock } from '../runtime/clock.js'
 import type { Ids } from '../runtime/ids.js'
 import type { VerifyWorkload } from '../workloads/verify-workload.js'
 import type { Workload } from '../workloads/workload.js'
-import type { DeferralMac } from './deferred-request.js'
 import type { Delivery } from './delivery.js'
 
 /** What the use case of `/token` needs. Composed once (`compose.ts`). */
@@ -24,8 +25,14 @@ export interface ExchangeDeps {
   readonly tokens: Tokens
   readonly delivery: Delivery
   readonly describe: DescribeEvent
-  /** By a key outside the store: of deferred requests whose polls prove keys alone. */
-  readonly deferralMac: DeferralMac
+  /** By keys outside the store: of deferred requests, and of what certificates are for. */
+  readonly deferralMac: TextMac
+  readonly certificateMac: TextMac
+  /**
+   * The authority that signs certificates now.
+   * @throws Fault `key_unavailable`
+   */
+  readonly authority: () => Authority
   /** Whether a workload that was verified before would be believed today. */
   readonly isStillTrusted: (workload: Workload) => boolean
   /** Seconds to wait when this workload asks too often; `undefined` to go on. */

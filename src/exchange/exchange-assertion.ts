@@ -1,4 +1,4 @@
-import { chooseGrant, isFor, type ChoiceFacts, type OpenedGrant } from '../grants/choose.js'
+import { chooseGrant, gives, isFor, type ChoiceFacts, type OpenedGrant } from '../grants/choose.js'
 import { activeByRule } from '../grants/grant-for-run.js'
 import type { Found } from '../grants/grant-store.js'
 import { isWithin } from '../grants/access.js'
@@ -11,7 +11,7 @@ import { Fault } from '../runtime/fault.js'
 import { parseGrantId } from '../runtime/ids.js'
 import { claimsOn } from '../grants/assertion-claim.js'
 import { claimProof } from '../grants/proof-claim.js'
-import { confirmationOf, keyNames, meetsBinding, type ProofOfPossession } from '../workloads/possession.js'
+import { keyNames, meetsBinding, type ProofOfPossession } from '../workloads/possession.js'
 import { ATTEMPTS } from './attempts.js'
 import { authenticateBeside } from './authenticate-client.js'
 import { defer } from './defer.js'
@@ -22,8 +22,9 @@ import { issueRefusal } from './issue-refusal.js'
 import { refused, type Outcome } from './outcome.js'
 import { recordRefusal } from './record-refusal.js'
 import type { ExchangeRefusal } from './refusal.js'
-import { requireBinding } from './required-binding.js'
+import { confirmationFor, requireBinding } from './required-binding.js'
 import { endedFirst } from './run-ended.js'
+import { wantedOf } from './wanted.js'
 
 /** How many grants one run may have in force before rules make no more: each of them is looked at in each exchange of the run. */
 export const MOST_ERRANDS = 200
@@ -56,19 +57,28 @@ export async function exchangeAssertion(
   if (!resolved.ok) return no(resolved.refusal)
   const asked = resolved.value
   const { audience } = asked.access
-  if (!asked.resource.credentials.includes('jwt'))
-    return no(
-      { reason: 'type_not_issued', detail: 'this target takes no JWT: ask for another requested_token_type' },
-      audience,
-    )
+  const wanted = wantedOf(request)
+  if (!wanted.ok) return no(wanted.refusal, audience)
+  const { type } = wanted.value
+  if (!asked.resource.credentials.includes(type)) return no({ reason: 'type_not_issued', type }, audience)
   if (request.task === undefined && !hasRunIds(workload)) return no({ reason: 'task_missing' }, audience)
   const { binding } = asked.tier
-  if (!meetsBinding(binding, 'jwt', proof)) return no({ reason: 'binding_missing', binding }, audience)
+  if (!meetsBinding(binding, type, proof)) return no({ reason: 'binding_missing', binding }, audience)
   const decision = decide(asked.guards, workload)
   if (!decision.permitted) return no({ reason: 'policy_denied' }, audience)
   const task = request.task ?? ''
   const where = whereaboutsOf(workload, task)
-  const exchanging = { request, workload, proved: proved.value, proof, asked, where, task, rules: decision.rules }
+  const exchanging = {
+    request,
+    workload,
+    proved: proved.value,
+    proof,
+    asked,
+    wanted: wanted.value,
+    where,
+    task,
+    rules: decision.rules,
+  }
   const outcome = await settle(deps, exchanging)
   return 'reason' in outcome ? recordRefusal(deps, workload, outcome, { audience }) : outcome
 }
@@ -114,8 +124,8 @@ type Decided =
   | { readonly kind: 'refuse'; readonly refusal: ExchangeRefusal }
 
 function decideOn(deps: ExchangeDeps, exchanging: Exchanging, found: Found): Decided {
-  const { request, workload, asked } = exchanging
-  const facts: ChoiceFacts = { workload, asked, type: 'jwt', tasks: found.tasks, now: deps.clock.now() }
+  const { request, workload, asked, wanted } = exchanging
+  const facts: ChoiceFacts = { workload, asked, type: wanted.type, tasks: found.tasks, now: deps.clock.now() }
   const opened = deps.safe.openGenuine(found.grants)
   const named = request.grantId
   const grants = named === undefined ? opened : opened.filter(({ record }) => record.id === named)
@@ -170,9 +180,9 @@ function planned(
   found: Found,
   now: number,
 ): Decided {
-  const { request, workload, proved, proof, asked, where, task } = exchanging
+  const { request, workload, proved, proof, asked, wanted, where, task } = exchanging
   const opened = 'use' in grant ? grant.use : grant.create
-  const binding = requireBinding(asked, opened.grant, 'jwt', proof)
+  const binding = requireBinding(asked, opened.grant, wanted.type, proof)
   if (!binding.ok) return { kind: 'refuse', refusal: binding.refusal }
   const open: OpenTask = {
     name: task,
@@ -187,9 +197,9 @@ function planned(
     grant,
     task: renew === undefined ? { open } : { renew },
     claims: claimsOn(proved, opened.record.id, task, keyNames(proof)),
-    boundTo: confirmationOf(binding.value, proof),
+    wanted,
+    boundTo: confirmationFor(wanted, binding.value, proof),
     lifetime: request.lifetime,
-    requestedTokenType: request.requestedTokenType === 'jwt' ? 'jwt' : 'access_token',
     now,
   }
   return { kind: 'issue', plan }
@@ -204,7 +214,8 @@ function refusalOfNamed(named: string, grants: readonly OpenedGrant[], facts: Ch
   const grant = parseGrantId(named) === undefined ? undefined : grants[0]?.grant
   if (grant === undefined || !isFor(grant, facts)) return { reason: 'grant_not_usable' }
   const { access } = facts.asked
-  if (isWithin(access, grant.terms.access)) return { reason: 'grant_not_usable' }
+  if (isWithin(access, grant.terms.access))
+    return { reason: gives(grant, facts) ? 'grant_not_usable' : 'type_not_granted' }
   return isWithin({ ...access, authorization_details: [] }, grant.terms.access)
     ? { reason: 'details_wider' }
     : { reason: 'scope_wider' }

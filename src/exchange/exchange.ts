@@ -3,7 +3,7 @@ import type { ProofOfPossession } from '../workloads/possession.js'
 import type { ExchangeDeps } from './dependencies.js'
 import { exchangeAssertion } from './exchange-assertion.js'
 import { makeTicket } from './make-ticket.js'
-import { refused, type Outcome } from './outcome.js'
+import type { Outcome } from './outcome.js'
 import { poll } from './poll.js'
 import { redeemTicket } from './redeem-ticket.js'
 
@@ -20,8 +20,6 @@ export const createExchange =
 
 /** A token is routed by what it is, not by what the request calls it (invariant 5): only a ticket hands on, only a credential gets a ticket. */
 async function route(deps: ExchangeDeps, request: ExchangeRequest, proof: ProofOfPossession): Promise<Outcome> {
-  if (request.requestedTokenType === 'x509')
-    return refused({ reason: 'type_not_issued', detail: 'certificates are not issued here yet' })
   switch (deps.tokens.typOf(request.subjectToken)) {
     case 'errand-ticket+jwt':
       return redeemTicket(deps, request, proof)

@@ -2,6 +2,7 @@ import type { Whereabouts } from '../grants/grant-store.js'
 import type { ExchangeRequest } from '../oauth/token-request.js'
 import type { Asked } from '../policy/resolve-access.js'
 import type { ProofOfPossession } from '../workloads/possession.js'
+import type { Wanted } from './wanted.js'
 import type { Workload } from '../workloads/workload.js'
 
 /** An exchange, as far as it is known before the store is asked. */
@@ -13,6 +14,7 @@ export interface Exchanging {
   /** The keys that were proved with the request. */
   readonly proof: ProofOfPossession
   readonly asked: Asked
+  readonly wanted: Wanted
   readonly where: Whereabouts
   /** `task`, or empty. */
   readonly task: string

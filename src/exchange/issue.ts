@@ -2,7 +2,8 @@ import type { Access, Grant } from '../grants/grant.js'
 import type { OpenedGrant } from '../grants/choose.js'
 import type { Claim, Whereabouts } from '../grants/grant-store.js'
 import type { Issuance, Recorded, TaskRecord } from '../grants/issuance-store.js'
-import { credentialDocument, taskDocument } from '../grants/documents.js'
+import { sealFacts } from '../grants/certificate-facts.js'
+import { credentialDocument, taskDocument, type CredentialDocument } from '../grants/documents.js'
 import { canonicalTerms, digestOf } from '../grants/digest.js'
 import { isUnseparated } from '../grants/separation.js'
 import { hasRunIds, holderOf, whereaboutsOf } from '../grants/whereabouts.js'
@@ -14,9 +15,11 @@ import { Fault } from '../runtime/fault.js'
 import type { CredentialId, TaskId } from '../runtime/ids.js'
 import type { KeyConfirmation } from '../workloads/possession.js'
 import type { Workload } from '../workloads/workload.js'
+import { evidenceOf, signCertificate, type Certifying } from './certify.js'
 import { CONFIRM_WITHIN } from './delivery.js'
 import type { ExchangeDeps } from './dependencies.js'
 import type { Issued } from './outcome.js'
+import type { Wanted } from './wanted.js'
 
 /** Everything that was decided about one credential. */
 export interface Plan {
@@ -32,7 +35,7 @@ export interface Plan {
   /** The key that the credential is bound to; `undefined`: whoever holds it can use it. */
   readonly boundTo: KeyConfirmation | undefined
   readonly lifetime: number | undefined
-  readonly requestedTokenType: 'access_token' | 'jwt'
+  readonly wanted: Wanted
   readonly deferral?: string
   readonly handedOn?: HandedOn
   readonly now: EpochSeconds
@@ -62,23 +65,23 @@ export type IssueResult =
 /** Record as intended, with its evidence; then sign (invariant 9). Nothing is signed that is not recorded. */
 export async function issue(deps: ExchangeDeps, plan: Plan): Promise<IssueResult> {
   const { grant } = 'use' in plan.grant ? plan.grant.use : plan.grant.create
-  const expiresAt = expiryOf(plan, grant)
+  // One authority for the record and the signature; whether there is one is known before anything is spent.
+  const certifying = plan.wanted.type === 'x509' ? { ...plan.wanted, authority: deps.authority() } : undefined
+  const expiresAt = Math.min(expiryOf(plan, grant), certifying?.authority.notAfter ?? Number.POSITIVE_INFINITY)
   if (expiresAt <= plan.now) return { refused: 'no_time_left' }
   const credentialId = deps.ids.credentialId(plan.where.shard)
   const taskId = 'renew' in plan.task ? plan.task.renew : deps.ids.taskId(plan.where.shard)
   const leaseUntil = Math.max(plan.now + deps.limits.lease, expiresAt)
-  const issuance = issuanceOf(deps, plan, { grant, credentialId, taskId, expiresAt, leaseUntil })
-  const answer = await recordOrVoid(deps, issuance)
+  const made: Made = { grant, credentialId, taskId, expiresAt, leaseUntil, certifying }
+  const answer = await recordOrVoid(deps, issuanceOf(deps, plan, made))
   if (answer !== 'recorded') return { refused: answer }
 
-  const claims = claimsOf(deps.issuer, plan, grant, { credentialId, taskId, expiresAt })
   return {
     recorded: {
       kind: 'issued',
       credentialId,
-      token: signOrVoid(deps, claims, plan),
-      issuedTokenType: plan.requestedTokenType === 'jwt' ? TOKEN_TYPE.jwt : TOKEN_TYPE.accessToken,
-      tokenType: plan.boundTo !== undefined && 'jkt' in plan.boundTo ? 'DPoP' : 'Bearer',
+      token: signOrVoid(deps, plan, made),
+      ...typesOf(plan),
       expiresIn: expiresAt - plan.now,
       scope: plan.access.scope,
       authorizationDetails: plan.access.authorization_details,
@@ -89,7 +92,13 @@ export async function issue(deps: ExchangeDeps, plan: Plan): Promise<IssueResult
   }
 }
 
-/** `min(asked, tier, grant, parent)` (contract §2, "Lifetime"). */
+function typesOf({ wanted, boundTo }: Plan): Pick<Issued, 'issuedTokenType' | 'tokenType'> {
+  if (wanted.type === 'x509') return { issuedTokenType: TOKEN_TYPE.x509Certificate, tokenType: 'N_A' }
+  const byDpop = boundTo !== undefined && 'jkt' in boundTo
+  return { issuedTokenType: wanted.urn, tokenType: byDpop ? 'DPoP' : 'Bearer' }
+}
+
+/** `min(asked, tier, grant, parent)` (contract §2, "Lifetime"); what signs may end it sooner. */
 function expiryOf(plan: Plan, grant: Grant): EpochSeconds {
   const ttl = Math.min(
     plan.lifetime ?? Number.POSITIVE_INFINITY,
@@ -105,10 +114,11 @@ interface Made {
   readonly taskId: TaskId
   readonly expiresAt: EpochSeconds
   readonly leaseUntil: EpochSeconds
+  readonly certifying: Certifying | undefined
 }
 
 function issuanceOf(deps: ExchangeDeps, plan: Plan, made: Made): Issuance {
-  const { where, workload, now, handedOn, boundTo } = plan
+  const { where, now, handedOn } = plan
   return {
     where,
     claims: plan.claims,
@@ -127,12 +137,8 @@ function issuanceOf(deps: ExchangeDeps, plan: Plan, made: Made): Issuance {
       taskId: made.taskId,
       ancestors: handedOn?.ancestors ?? [],
       expiresAt: made.expiresAt,
-      document: credentialDocument({
-        workload: workload.spiffeId,
-        audience: plan.access.audience,
-        holder: holderOf(workload, []),
-        ...(boundTo !== undefined && hasRunIds(workload) ? { where: whereaboutsOf(workload, '') } : {}),
-      }),
+      document: credentialDocument(documentOf(deps, plan, made)),
+      ...(made.certifying === undefined ? {} : { certificate: { authority: made.certifying.authority.id } }),
     },
     ...(handedOn === undefined
       ? {}
@@ -141,6 +147,29 @@ function issuanceOf(deps: ExchangeDeps, plan: Plan, made: Made): Issuance {
     unsentAt: now + CONFIRM_WITHIN,
     events: eventsOf(deps, plan, made),
     now,
+  }
+}
+
+function documentOf(
+  { certificateMac }: ExchangeDeps,
+  { workload, access, boundTo, handedOn }: Plan,
+  { certifying, credentialId, grant, taskId }: Made,
+): CredentialDocument {
+  const isBound = boundTo !== undefined || certifying !== undefined
+  return {
+    workload: workload.spiffeId,
+    audience: access.audience,
+    holder: holderOf(workload, []),
+    ...(isBound && hasRunIds(workload) ? { where: whereaboutsOf(workload, '') } : {}),
+    ...(certifying === undefined
+      ? {}
+      : {
+          certificate: sealFacts(
+            { sub: handedOn?.sub ?? workload.spiffeId, clientId: workload.spiffeId, access },
+            { id: credentialId, grantId: grant.terms.id, taskId },
+            certificateMac,
+          ),
+        }),
   }
 }
 
@@ -200,7 +229,7 @@ function eventsOf({ describe }: ExchangeDeps, plan: Plan, made: Made): Issuance[
         ...(plan.handedOn === undefined ? {} : { parentId: plan.handedOn.parentId }),
       },
       {
-        type: 'jwt',
+        ...(made.certifying === undefined ? { type: 'jwt' } : evidenceOf(made.certifying, made.grant)),
         scope: plan.access.scope,
         authorization_details: plan.access.authorization_details,
         expires_at: made.expiresAt,
@@ -223,11 +252,13 @@ async function recordOrVoid(deps: ExchangeDeps, issuance: Issuance): Promise<Rec
   }
 }
 
-function signOrVoid(deps: ExchangeDeps, claims: AccessTokenClaims, plan: Plan): string {
+function signOrVoid(deps: ExchangeDeps, plan: Plan, made: Made): string {
   try {
-    return deps.tokens.signAccessToken(claims, plan.asked.resource.signingAlg)
+    return made.certifying === undefined
+      ? deps.tokens.signAccessToken(claimsOf(deps.issuer, plan, made), plan.asked.resource.signingAlg)
+      : signCertificate(plan, made, made.certifying)
   } catch (error) {
-    deps.delivery.unsent(claims.jti)
+    deps.delivery.unsent(made.credentialId)
     throw error instanceof Fault
       ? error
       : new Fault('key_unavailable', 'the credential could not be signed', { cause: error })
@@ -238,8 +269,7 @@ function signOrVoid(deps: ExchangeDeps, claims: AccessTokenClaims, plan: Plan): 
 function claimsOf(
   issuer: string,
   { access, workload, handedOn, boundTo, now }: Plan,
-  grant: Grant,
-  { credentialId, taskId, expiresAt }: Pick<Made, 'credentialId' | 'taskId' | 'expiresAt'>,
+  { grant, credentialId, taskId, expiresAt }: Made,
 ): AccessTokenClaims {
   return {
     iss: issuer,

@@ -1,5 +1,6 @@
 import { chooseGrant, type OpenedGrant } from '../grants/choose.js'
 import { intersect } from '../grants/access.js'
+import type { CredentialType } from '../grants/grant.js'
 import type { Polled } from '../grants/deferral-store.js'
 import type { DeferralRecord } from '../grants/grant-store.js'
 import { storedAsOf } from '../grants/lifecycle.js'
@@ -12,7 +13,7 @@ import { sha256Base64url } from '../runtime/digest.js'
 import { Fault } from '../runtime/fault.js'
 import { shardOfDeferralCode, type Shard } from '../runtime/ids.js'
 import { ok, refuse, type Result } from '../runtime/result.js'
-import { confirmationOf, keyNames, type ProofOfPossession } from '../workloads/possession.js'
+import { keyNames, type ProofOfPossession } from '../workloads/possession.js'
 import type { Workload } from '../workloads/workload.js'
 import { claimsOn } from '../grants/assertion-claim.js'
 import { claimProof } from '../grants/proof-claim.js'
@@ -25,8 +26,9 @@ import { issueRefusal } from './issue-refusal.js'
 import { refused, type Outcome } from './outcome.js'
 import { recordRefusal } from './record-refusal.js'
 import type { ExchangeRefusal } from './refusal.js'
-import { requireBinding } from './required-binding.js'
+import { confirmationFor, requireBinding } from './required-binding.js'
 import { endedFirst, runHasEnded } from './run-ended.js'
+import { wantedOf } from './wanted.js'
 
 /** Who polls: the run that asked, by its assertion and its keys; or, where the first request had no assertion, whoever has the keys. */
 interface Poller {
@@ -168,15 +170,18 @@ async function planRedemption(
   const where = whereaboutsOf(workload, task)
   const found = await deps.stores.grants.find(where)
   if (found.runEnded) return { reason: 'run_ended' }
+  const wanted = wantedOf(request)
+  if (!wanted.ok) return wanted.refusal
+  const { type } = wanted.value
   const grants = deps.safe.openGenuine(found.grants).filter(({ record }) => record.id === deferral.grantId)
-  const asked = narrow(deps, request, grants[0])
+  const asked = narrow(deps, request, type, grants[0])
   if ('reason' in asked) return asked
   if (!decide(asked.guards, workload).permitted) return { reason: 'policy_denied' }
   const now = deps.clock.now()
-  const choice = chooseGrant(grants, { workload, asked, type: 'jwt', tasks: found.tasks, now })
+  const choice = chooseGrant(grants, { workload, asked, type, tasks: found.tasks, now })
   if (choice.kind === 'task_ended') return { reason: 'task_ended' }
   if (choice.kind !== 'use') return { reason: 'grant_not_usable' }
-  const binding = requireBinding(asked, choice.chosen.grant, 'jwt', proof)
+  const binding = requireBinding(asked, choice.chosen.grant, type, proof)
   if (!binding.ok) return binding.refusal
   return {
     where,
@@ -195,9 +200,9 @@ async function planRedemption(
           }
         : { renew: choice.task },
     claims: claimsOn(spends, deferral.grantId, task, keyNames(proof)),
-    boundTo: confirmationOf(binding.value, proof),
+    wanted: wanted.value,
+    boundTo: confirmationFor(wanted.value, binding.value, proof),
     lifetime: request.lifetime,
-    requestedTokenType: request.requestedTokenType,
     deferral: deferral.hash,
     now,
   }
@@ -207,6 +212,7 @@ async function planRedemption(
 function narrow(
   deps: ExchangeDeps,
   { access }: DeferredRequest,
+  type: CredentialType,
   opened: OpenedGrant | undefined,
 ): Asked | ExchangeRefusal {
   if (opened === undefined) return { reason: 'grant_not_usable' }
@@ -219,5 +225,5 @@ function narrow(
     narrowed.authorization_details,
   )
   if (!resolved.ok) return resolved.refusal
-  return resolved.value.resource.credentials.includes('jwt') ? resolved.value : { reason: 'grant_not_usable' }
+  return resolved.value.resource.credentials.includes(type) ? resolved.value : { reason: 'grant_not_usable' }
 }

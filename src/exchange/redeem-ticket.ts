@@ -1,4 +1,5 @@
 import { isWithin } from '../grants/access.js'
+import { gives } from '../grants/choose.js'
 import { parseTaskDocument } from '../grants/documents.js'
 import type { Access } from '../grants/grant.js'
 import { meets } from '../grants/review.js'
@@ -11,7 +12,7 @@ import { ok, refuse, type Result } from '../runtime/result.js'
 import type { Workload } from '../workloads/workload.js'
 import { claimsOn } from '../grants/assertion-claim.js'
 import { claimProof } from '../grants/proof-claim.js'
-import { confirmationOf, keyNames, type ProofOfPossession } from '../workloads/possession.js'
+import { keyNames, type ProofOfPossession } from '../workloads/possession.js'
 import { ATTEMPTS } from './attempts.js'
 import type { ExchangeDeps } from './dependencies.js'
 import { depthOf } from './act.js'
@@ -21,9 +22,10 @@ import { refused, type Outcome } from './outcome.js'
 import { liveParent, type Parent } from './parent.js'
 import { recordRefusal } from './record-refusal.js'
 import type { ExchangeRefusal } from './refusal.js'
-import { requireBinding } from './required-binding.js'
+import { confirmationFor, requireBinding } from './required-binding.js'
 import { runHasEnded } from './run-ended.js'
 import { ticketClaim } from './ticket-claim.js'
+import { wantedOf, type Wanted } from './wanted.js'
 
 /** A child redeems a ticket with its own assertion, and gets a credential that is narrower than its parent's (contract §1, "Handing on"). */
 export async function redeemTicket(
@@ -46,7 +48,10 @@ export async function redeemTicket(
   if (await runHasEnded(deps, child)) return recordRefusal(deps, child, { reason: 'run_ended' })
   const asked = askedWithin(deps, request, ticket.value, child)
   if (!asked.ok) return recordRefusal(deps, child, asked.refusal)
-  const outcome = await settle(deps, request, ticket.value, { child, proof }, asked.value)
+  const wanted = wantedOf(request)
+  if (!wanted.ok) return recordRefusal(deps, child, wanted.refusal)
+  const redeemer = { child, proof, wanted: wanted.value, lifetime: request.lifetime }
+  const outcome = await settle(deps, ticket.value, redeemer, asked.value)
   return 'reason' in outcome ? recordRefusal(deps, child, outcome, { audience: ticket.value.target }) : outcome
 }
 
@@ -92,15 +97,16 @@ function askedWithin(
   })
 }
 
-/** The child, and the keys that it has proved. */
+/** The child, the keys that it has proved, and what it wants. */
 interface Redeemer {
   readonly child: Workload
   readonly proof: ProofOfPossession
+  readonly wanted: Wanted
+  readonly lifetime: number | undefined
 }
 
 async function settle(
   deps: ExchangeDeps,
-  request: ExchangeRequest,
   ticket: TicketClaims,
   who: Redeemer,
   asked: Asked,
@@ -109,7 +115,7 @@ async function settle(
     const { parent_id: id, grant_id: grantId, task_id: taskId } = ticket
     const live = await liveParent(deps, { id, grantId, taskId })
     if (!live.ok) return live.refusal
-    const plan = planUnder(deps, request, ticket, who, asked, live.value)
+    const plan = planUnder(deps, ticket, who, asked, live.value)
     if (!plan.ok) return plan.refusal
     // The child's assertion may belong to another shard than the grant, so it is used up before: fail closed.
     if (attempt === 0 && !(await spend(deps, who, live.value))) return { reason: 'assertion_used' }
@@ -130,9 +136,8 @@ async function spend(deps: ExchangeDeps, { child, proof }: Redeemer, { standing,
 
 function planUnder(
   deps: ExchangeDeps,
-  request: ExchangeRequest,
   ticket: TicketClaims,
-  { child, proof }: Redeemer,
+  { child, proof, wanted, lifetime }: Redeemer,
   asked: Asked,
   { standing, opened }: Parent,
 ): Result<Plan, ExchangeRefusal> {
@@ -144,8 +149,10 @@ function planUnder(
   if (!isWithin(asked.access, access)) return refuse({ reason: 'scope_wider' })
   // As at each exchange: what the tier asks for today must have been given too.
   const reviewed = meets(grant.reviews, required_reviews) && meets(grant.reviews, asked.tier.requiredReviews)
-  if (!reviewed || !asked.resource.credentials.includes('jwt')) return refuse({ reason: 'grant_not_usable' })
-  const binding = requireBinding(asked, grant, 'jwt', proof)
+  const { type } = wanted
+  if (!reviewed || !asked.resource.credentials.includes(type)) return refuse({ reason: 'grant_not_usable' })
+  if (!gives(grant, { type, asked })) return refuse({ reason: 'type_not_granted' })
+  const binding = requireBinding(asked, grant, type, proof)
   if (!binding.ok) return binding
   const { task, credential } = standing
   return ok({
@@ -157,9 +164,9 @@ function planUnder(
     task: { renew: task.id },
     claims: [],
     // Its own key, never its parent's: neither side holds the other's secret.
-    boundTo: confirmationOf(binding.value, proof),
-    lifetime: request.lifetime,
-    requestedTokenType: request.requestedTokenType === 'jwt' ? 'jwt' : 'access_token',
+    boundTo: confirmationFor(wanted, binding.value, proof),
+    wanted,
+    lifetime,
     handedOn: {
       sub: ticket.sub,
       parentId: credential.id,

@@ -1,3 +1,4 @@
+import type { CredentialType } from '../grants/grant.js'
 import type { Binding } from '../grants/grant.js'
 import type { OAuthError, OAuthErrorCode } from '../oauth/error.js'
 import { isAssertionOutage } from '../workloads/assertion-refusal.js'
@@ -50,7 +51,14 @@ export function refusalToWire(refusal: ExchangeRefusal): OAuthError {
     case 'task_missing':
       return wire('invalid_request', 'send task: this source does not name its runs')
     case 'type_not_issued':
-      return wire('invalid_request', refusal.detail)
+      return wire(
+        'invalid_request',
+        `this target takes no ${NAMES[refusal.type]}: ask for another requested_token_type`,
+      )
+    case 'csr_refused':
+      return wire('invalid_request', refusal.because.detail)
+    case 'type_not_granted':
+      return wire('invalid_grant', 'the grant does not give this type of credential')
     case 'assertion_used':
       return wire('invalid_request', 'the assertion has been used: each serves once, get a fresh one')
     case 'ticket_used':
@@ -141,6 +149,8 @@ const bindingMissing = (binding: Binding): OAuthError =>
           ? 'this must be bound to a key: send a DPoP proof, or show a client certificate'
           : 'this must be bound to a key: send a DPoP proof',
       )
+
+const NAMES: Readonly<Record<CredentialType, string>> = { jwt: 'JWT', x509: 'certificate' }
 
 /** Nothing can be said of the assertion: its issuer does not answer. */
 export const isOutage = (refusal: ExchangeRefusal): boolean =>

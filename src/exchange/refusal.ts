@@ -1,9 +1,11 @@
 import type { AccessRefusal } from '../policy/resolve-access.js'
 import type { Binding } from '../grants/grant.js'
+import type { CredentialType } from '../grants/grant.js'
 import type { EpochSeconds } from '../runtime/clock.js'
 import type { GrantId } from '../runtime/ids.js'
 import type { AssertionRefusal } from '../workloads/assertion-refusal.js'
 import type { DpopRefusal } from '../workloads/dpop.js'
+import type { CsrRefusal } from '../x509/csr.js'
 
 /** Every reason for which `/token` says no, each with its facts. `refusal-to-wire.ts` says what the caller learns of it. */
 export type ExchangeRefusal =
@@ -24,7 +26,9 @@ export type ExchangeRefusal =
   /** A credential of ours that is bound came without a proof of its key. */
   | { readonly reason: 'key_not_proved'; readonly binding: Binding }
   | { readonly reason: 'task_missing' }
-  | { readonly reason: 'type_not_issued'; readonly detail: string }
+  | { readonly reason: 'type_not_issued'; readonly type: CredentialType }
+  | { readonly reason: 'csr_refused'; readonly because: CsrRefusal }
+  | { readonly reason: 'type_not_granted' }
   | { readonly reason: 'assertion_used' }
   | { readonly reason: 'ticket_used' }
   | AccessRefusal

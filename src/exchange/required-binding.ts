@@ -2,8 +2,9 @@ import type { Binding, CredentialType, Grant } from '../grants/grant.js'
 import { joinBindings } from '../grants/join-tiers.js'
 import type { Asked } from '../policy/resolve-access.js'
 import { ok, refuse, type Result } from '../runtime/result.js'
-import { meetsBinding, type KeyConfirmation, type ProofOfPossession } from '../workloads/possession.js'
+import { confirmationOf, meetsBinding, type KeyConfirmation, type ProofOfPossession } from '../workloads/possession.js'
 import type { ExchangeRefusal } from './refusal.js'
+import type { Wanted } from './wanted.js'
 
 /** The binding in force: what the tier asks for today, and what was approved. A missing key is told before anything is spent. */
 export function requireBinding(
@@ -17,6 +18,13 @@ export function requireBinding(
   if (binding === undefined) return refuse({ reason: 'grant_not_usable' })
   return meetsBinding(binding, type, proof) ? ok(binding) : refuse({ reason: 'binding_missing', binding })
 }
+
+/** The key that a JWT is bound to; a certificate is bound to the key that it is for, whatever else was proved. */
+export const confirmationFor = (
+  { type }: Pick<Wanted, 'type'>,
+  binding: Binding,
+  proof: ProofOfPossession,
+): KeyConfirmation | undefined => (type === 'x509' ? undefined : confirmationOf(binding, proof))
 
 /** The key of a credential of ours was not proved with it: whoever only received it cannot. */
 export const keyNotProved = (confirmation: KeyConfirmation): ExchangeRefusal => ({

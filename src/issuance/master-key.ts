@@ -15,7 +15,14 @@ import { Fault } from '../runtime/fault.js'
 
 /** What a derived key is for. One purpose, one key: what is made for one can never pass as the other. */
 export type KeyPurpose =
-  'key-ring' | 'record-mac' | 'ticket-use' | 'dpop-nonce' | 'deferral-mac' | 'list-cursor' | 'console-session'
+  | 'key-ring'
+  | 'record-mac'
+  | 'ticket-use'
+  | 'dpop-nonce'
+  | 'deferral-mac'
+  | 'certificate-mac'
+  | 'list-cursor'
+  | 'console-session'
 
 /** The 32-byte encryption key. It stays outside the store: who can write the store still cannot make records or keys. */
 export interface MasterKey {

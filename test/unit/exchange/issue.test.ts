@@ -6,6 +6,7 @@ import { issue, type HandedOn, type Plan } from '../../../src/exchange/issue.js'
 import type { Issuance, Recorded } from '../../../src/grants/issuance-store.js'
 import type { AccessTokenClaims } from '../../../src/issuance/jwt.js'
 import { Fault } from '../../../src/runtime/fault.js'
+import { TOKEN_TYPE } from '../../../src/oauth/urns.js'
 import { randomIds, type CredentialId } from '../../../src/runtime/ids.js'
 import { access, active, aRecord, asked, aWorkload, BROKER, joined, newId, NOW, SHARD } from '../grants/fixtures.js'
 
@@ -63,7 +64,8 @@ const plan = (more: Partial<Plan> = {}): Plan => {
     task: { open: { name: '', runVersion: 1, endsRun: true } },
     claims: [],
     lifetime: undefined,
-    requestedTokenType: 'access_token',
+    wanted: { type: 'jwt', urn: TOKEN_TYPE.accessToken },
+    boundTo: undefined,
     now: NOW,
     ...more,
   }
