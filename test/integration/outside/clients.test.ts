@@ -104,6 +104,69 @@ describe.each(['oauth4webapi', 'openid-client'])('%s, in a process of its own', 
   })
 })
 
+describe('oauth4webapi, unmodified, with DPoP', () => {
+  test('is asked for a nonce, sends the same assertion again, waits and polls by its key, and presents what it got', async () => {
+    const keyed = await startBroker({
+      config: ({ resources: [deploy, ...others], tiers, workloads: [ci] }) => {
+        const allow = [{ issuer: ci?.issuer ?? '', claims: { repository_id: '74' } }]
+        return {
+          tiers: { ...tiers, keyed: { approval: 'policy', binding: 'dpop' } },
+          resources: [
+            { ...deploy, scopes: { ...deploy?.scopes, 'deploy:keyed': { tier: 'keyed', allow } } },
+            ...others,
+          ],
+        }
+      },
+    })
+    const assertion = (run: string) => keyed.assertion({ run_id: run })
+    const program = startOutside('oauth4webapi-dpop', {
+      issuer: keyed.url,
+      audience: DEPLOY,
+      assertions: {
+        first: await assertion('one'),
+        second: await assertion('two'),
+        deferred: await assertion('deferred'),
+        third: await assertion('three'),
+      },
+      server: { id: 'deploy-api', secret: keyed.secret },
+    })
+    const next = async () => {
+      const step = await program.next()
+      for (const secret of [step['access_token'], step['deferral_code']])
+        if (typeof secret === 'string') keyed.secrets.keep(secret, 'a credential or code')
+      return step
+    }
+    try {
+      expect(await next()).toEqual({ step: 'discovery', algs: expect.arrayContaining(['ES256', 'Ed25519', 'PS256']) })
+      const exchanged = await next()
+      expect(exchanged).toMatchObject({ step: 'exchange', challenges: 1, token_type: 'dpop', scope: 'deploy:keyed' })
+      const cnf = { jkt: exchanged['jkt'] }
+      // The nonce of the last answer is good for the next request.
+      expect(await next()).toMatchObject({ step: 'exchange again', challenges: 1, token_type: 'dpop' })
+
+      const pending = await next()
+      expect(pending).toMatchObject({ step: 'pending', error: 'authorization_pending' })
+      const ann = await keyed.person('ann')
+      const grant = `/grants/${String(pending['grant_id'])}`
+      const { body } = await keyed.call('GET', grant, ann)
+      await keyed.call('POST', `${grant}/reviews`, ann, { decision: 'approve', digest: body['digest'] })
+      program.tell({})
+      expect(await next()).toMatchObject({ step: 'redeemed', token_type: 'dpop', scope: 'deploy:production' })
+
+      expect(await next()).toMatchObject({
+        step: 'validated',
+        own: { verdict: 'accepted', cnf },
+        stranger: { verdict: 'OAUTH_JWT_CLAIM_COMPARISON_FAILED' },
+      })
+      expect(await next()).toMatchObject({ step: 'introspected', active: true, token_type: 'DPoP', cnf })
+      expect(await next()).toMatchObject({ step: 'completed', challenges: 1, status: 'completed' })
+    } finally {
+      await program.stop()
+      await keyed.stop()
+    }
+  })
+})
+
 describe('jose, and jsonwebtoken with jwks-rsa, in a process of their own', () => {
   test('verify a credential offline: signature, issuer, audience, type and expiry', async () => {
     const issued = await broker.post('/token', exchangeForm(await broker.assertion({ run_id: 'offline' })))
