@@ -17,6 +17,8 @@ export interface ApiRequest {
   /** Left out where undefined. */
   readonly query?: Readonly<Record<string, string | undefined>>
   readonly bearer?: string
+  /** A proof for this very request: then the token is presented as bound to its key (RFC 9449 §7.1). */
+  readonly dpop?: string
   /** RFC 7617, base64 of `id:secret`. */
   readonly basic?: string
   readonly form?: Readonly<Record<string, string | undefined>>
@@ -30,6 +32,8 @@ export interface ApiAnswer {
   /** Seconds. */
   readonly retryAfter?: number
   readonly challenge?: string
+  /** For the next proof. */
+  readonly dpopNonce?: string
 }
 
 const TIMEOUT_MS = 15_000
@@ -44,11 +48,13 @@ export const createApi = (url: string, timeoutMs = TIMEOUT_MS): Api => ({
     const response = await reach(target, request, timeoutMs)
     const retryAfter = Number(response.headers.get('retry-after') ?? 'none')
     const challenge = response.headers.get('www-authenticate')
+    const dpopNonce = response.headers.get('dpop-nonce')
     return {
       status: response.status,
       body: parseBody(await readText(response, target), response.status),
       ...(Number.isSafeInteger(retryAfter) ? { retryAfter } : {}),
       ...(challenge === null ? {} : { challenge }),
+      ...(dpopNonce === null ? {} : { dpopNonce }),
     }
   },
 })
@@ -60,7 +66,10 @@ async function reach(target: URL, request: ApiRequest, timeoutMs: number): Promi
       method: request.method,
       headers: {
         accept: 'application/json',
-        ...(request.bearer === undefined ? {} : { authorization: `Bearer ${request.bearer}` }),
+        ...(request.bearer === undefined
+          ? {}
+          : { authorization: `${request.dpop === undefined ? 'Bearer' : 'DPoP'} ${request.bearer}` }),
+        ...(request.dpop === undefined ? {} : { dpop: request.dpop }),
         ...(request.basic === undefined ? {} : { authorization: `Basic ${request.basic}` }),
         ...(body === undefined ? {} : { 'content-type': body.type }),
       },
@@ -185,6 +194,7 @@ const REMEDIES: Readonly<Record<string, string>> = {
   equal_pending: 'look at the one that waits: errand grants list --status pending',
   decided_by_rules: 'no grant is needed: errand exchange',
   assertion_used: 'get a fresh assertion: each serves once',
+  invalid_dpop_proof: 'bind it to a key of yours: --dpop-key FILE',
   expired_token: 'nobody decided in time: ask again',
   invalid_grant: 'ask again: this grant or task is over, or it is not yours',
 }

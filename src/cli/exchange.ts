@@ -23,6 +23,8 @@ export interface Wanted {
 export interface ExchangeDeps {
   readonly api: Api
   readonly assertion: AssertionSource
+  /** The API proves a key with each request: then that alone is what a poll proves again, and no assertion is needed for it. */
+  readonly isKeyed?: boolean
   readonly nowMs: () => number
   /** Lines for people who watch. */
   readonly progress: (text: string) => void
@@ -34,19 +36,22 @@ export interface ExchangeDeps {
  */
 export async function exchange(deps: ExchangeDeps, wanted: Wanted, wait?: number): Promise<TokenAnswer> {
   const until = deps.nowMs() + (wait ?? 0) * 1000
-  const answer = await requestExchange(deps.api, await deps.assertion(), wanted, { deferred: wait !== undefined })
+  const answer = await requestExchange(deps.api, await deps.assertion(), wanted, {
+    deferred: wait !== undefined,
+    isKeyed: deps.isKeyed === true,
+  })
   if (answer.status === 200) return parseTokenAnswer(answer.body)
   if (!isDeferredAnswer(answer.body)) throw refusalOf(answer)
   deps.progress(`people have been asked; anybody who may decide: errand grants approve ${answer.body.grant_id}`)
   return waitFor(deps, answer.body, until)
 }
 
-/** RFC 8693 §2.1. To be deferred, the client authenticates too: by the same assertion, so that a poll can prove it again. */
+/** RFC 8693 §2.1. To be deferred without a key, the client authenticates too: by the same assertion, so that a poll can prove it again. */
 export const requestExchange = (
   api: Api,
   assertion: string,
   wanted: Wanted,
-  { deferred }: { readonly deferred: boolean },
+  { deferred, isKeyed = false }: { readonly deferred: boolean; readonly isKeyed?: boolean },
 ): Promise<ApiAnswer> =>
   api.send({
     method: 'POST',
@@ -55,9 +60,8 @@ export const requestExchange = (
       grant_type: GRANT_TYPE.tokenExchange,
       subject_token: assertion,
       subject_token_type: TOKEN_TYPE.jwt,
-      ...(deferred
-        ? { client_assertion: assertion, client_assertion_type: CLIENT_ASSERTION_TYPE, completion_mode: 'deferred' }
-        : {}),
+      ...(deferred ? { completion_mode: 'deferred' } : {}),
+      ...(deferred && !isKeyed ? clientAssertion(assertion) : {}),
       audience: wanted.audience,
       scope: wanted.scope,
       authorization_details: wanted.authorizationDetails,
@@ -68,16 +72,20 @@ export const requestExchange = (
     },
   })
 
-/** Deferred Token Response, "Polling". */
-export const pollDeferral = (api: Api, assertion: string, code: string): Promise<ApiAnswer> =>
+const clientAssertion = (assertion: string) => ({
+  client_assertion: assertion,
+  client_assertion_type: CLIENT_ASSERTION_TYPE,
+})
+
+/** Deferred Token Response, "Polling". Without an assertion, the API proves the key of the first request. */
+export const pollDeferral = (api: Api, assertion: string | undefined, code: string): Promise<ApiAnswer> =>
   api.send({
     method: 'POST',
     path: '/token',
     form: {
       grant_type: GRANT_TYPE.deferred,
       deferral_code: code,
-      client_assertion: assertion,
-      client_assertion_type: CLIENT_ASSERTION_TYPE,
+      ...(assertion === undefined ? {} : clientAssertion(assertion)),
     },
   })
 
@@ -103,8 +111,8 @@ async function waitFor(deps: ExchangeDeps, deferred: DeferredAnswer, until: numb
 const UNREACHABLE: ApiAnswer = { status: 503, body: undefined }
 
 /** A broker that is restarted meanwhile has forgotten nothing: ask again. */
-async function pollOnce({ api, assertion, progress }: ExchangeDeps, code: string): Promise<ApiAnswer> {
-  const fresh = await assertion()
+async function pollOnce({ api, assertion, isKeyed, progress }: ExchangeDeps, code: string): Promise<ApiAnswer> {
+  const fresh = isKeyed === true ? undefined : await assertion()
   try {
     return await pollDeferral(api, fresh, code)
   } catch (error) {

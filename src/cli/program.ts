@@ -13,6 +13,7 @@ import { grantsRevoke } from './commands/grants-revoke.js'
 import { grantsShow } from './commands/grants-show.js'
 import { keysList } from './commands/keys-list.js'
 import { keysRotate } from './commands/keys-rotate.js'
+import { proof } from './commands/proof.js'
 import { serve } from './commands/serve.js'
 import { tasksComplete } from './commands/tasks-complete.js'
 import { tasksHeartbeat } from './commands/tasks-heartbeat.js'
@@ -72,7 +73,7 @@ function createProgram(bind: Bind, { stdout, stderr }: Pick<Io, 'stdout' | 'stde
     .exitOverride()
     .addHelpText('after', AFTER_HELP)
 
-  for (const register of [demo, serve, exchange]) register(program, bind)
+  for (const register of [demo, serve, exchange, proof]) register(program, bind)
   const group = (name: string, about: string, example: string): Command =>
     program.command(name).description(about).addHelpText('after', `\nExample:\n  $ errand ${name} ${example}`)
   const grants = group('grants', 'ask for, look at and decide on grants', 'list --status pending')

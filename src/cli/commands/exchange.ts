@@ -5,6 +5,7 @@ import { grantId, repeated, seconds } from '../arguments.js'
 import { requireAssertion, withAssertion, type AssertionOptions } from '../assertion.js'
 import { CommandError } from '../command-error.js'
 import type { Bind } from '../context.js'
+import { openDpopKey, provingApi } from '../dpop-key.js'
 import { exchange as performExchange, type Wanted } from '../exchange.js'
 import { EXIT } from '../exit-codes.js'
 
@@ -17,6 +18,7 @@ interface Options extends AssertionOptions {
   readonly task?: string
   readonly grant?: string
   readonly wait?: number | true
+  readonly dpopKey?: string
 }
 
 const DEFAULT_WAIT_SECONDS = 3600
@@ -28,7 +30,8 @@ Examples:
       --scope deploy:production --purpose "release 4.2" --wait 30m
 
 The credential goes to standard output, all else to standard error. Where an assertion serves once only, waiting needs
-a fresh one for each question: --assertion-command, or a file that something keeps fresh.`
+a fresh one for each question: --assertion-command, or a file that something keeps fresh. With --dpop-key the key is
+what asks again, and one assertion will do.`
 
 export const exchange = (parent: Command, bind: Bind): Command =>
   bind<Options, []>(
@@ -45,12 +48,15 @@ export const exchange = (parent: Command, bind: Bind): Command =>
       .option('--lifetime <time>', 'a shorter life than it would get', seconds)
       .option('--task <name>', 'tells several errands of one run apart')
       .option('--grant <grant>', 'under this grant', grantId)
+      .option('--dpop-key <file>', 'bind it to this key of yours (PEM; made if it is not there)')
       .addHelpText('after', EXAMPLES),
     async ({ session, output, io }, options) => {
       const assertion = requireAssertion(options)
       const wait = options.wait === true ? DEFAULT_WAIT_SECONDS : options.wait
+      const key = options.dpopKey === undefined ? undefined : openDpopKey(options.dpopKey, output.note)
+      const api = key === undefined ? session.api() : provingApi(session.api(), key, io.clock)
       const answer = await performExchange(
-        { api: session.api(), assertion, nowMs: () => io.clock.nowMs(), progress: output.note },
+        { api, assertion, isKeyed: key !== undefined, nowMs: () => io.clock.nowMs(), progress: output.note },
         wantedOf(options),
         wait,
       )
