@@ -36,6 +36,7 @@ const commands = {
     program: ['test/bench/scale.mjs'],
   },
   crash: { about: 'kill the broker again and again', build: true, redis: true, program: ['test/harness/crash.mjs'] },
+  fuzz: { about: 'spoilt requests and certificates', build: true, program: ['test/fuzz/run.mjs'] },
   mutations: {
     about: 'do the tests notice a broken source?',
     build: true,

@@ -60,7 +60,7 @@ interface ProviderMapping {
 }
 
 /** What Fulcio maps for each provider that both know. For all others the issuer is all that is stated. */
-export const PROVENANCE_CLAIMS: Readonly<Partial<Record<PresetName, ProviderMapping>>> = {
+const MAPPINGS: Readonly<Partial<Record<PresetName, ProviderMapping>>> = {
   'github-actions': {
     server: webOrigin,
     names: {
@@ -128,6 +128,9 @@ export const PROVENANCE_CLAIMS: Readonly<Partial<Record<PresetName, ProviderMapp
   },
 }
 
+/** The same, by the name of the preset. */
+export const PROVENANCE_CLAIMS: ReadonlyMap<string, ProviderMapping> = new Map(Object.entries(MAPPINGS))
+
 /** A longer one is left out whole: half of it would be false. */
 const MAX_VALUE_CHARS = 512
 /** Whoever names a branch writes what somebody will read: nothing that changes how the rest reads (RFC 9839 §2). */
@@ -140,7 +143,7 @@ export function provenanceOf(
   workload: Pick<Workload, 'preset' | 'issuer' | 'claims'>,
   { grantId, taskId }: { readonly grantId: GrantId; readonly taskId: TaskId },
 ): Provenance {
-  const mapping = PROVENANCE_CLAIMS[workload.preset as PresetName]
+  const mapping = PROVENANCE_CLAIMS.get(workload.preset ?? '')
   const server = mapping?.server(workload.issuer)
   const given: Partial<Record<ProvenanceName, string>> = {
     Grant: grantId,
