@@ -6,4 +6,4 @@ const none = { getMetadata: () => undefined, getOwnMetadata: () => undefined, de
 Object.assign(Reflect, none)
 
 const x509 = await import('@peculiar/x509')
-export const { X509Certificate } = x509
+export const { X509Certificate, X509Crl } = x509
