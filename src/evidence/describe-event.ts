@@ -32,6 +32,7 @@ const STREAM: Readonly<Record<EventType, EvidenceStream>> = {
   'exchange.refused': 'issuance',
   'deferral.cancelled': 'approval',
   'key.rotated': 'issuance',
+  'authority.changed': 'issuance',
 }
 
 /** What an event is about; what is left out is null in it. */

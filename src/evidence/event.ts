@@ -28,6 +28,7 @@ export type EventType =
   | 'exchange.refused'
   | 'deferral.cancelled'
   | 'key.rotated'
+  | 'authority.changed'
 
 /** The evidence event, version 1, before the store gives it its `seq`. It will be hashed into a log: its shape lasts. */
 export interface EventDraft {

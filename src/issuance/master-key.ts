@@ -16,6 +16,7 @@ import { Fault } from '../runtime/fault.js'
 /** What a derived key is for. One purpose, one key: what is made for one can never pass as the other. */
 export type KeyPurpose =
   | 'key-ring'
+  | 'authorities'
   | 'record-mac'
   | 'ticket-use'
   | 'dpop-nonce'
