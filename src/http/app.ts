@@ -25,7 +25,7 @@ export function createApp({
   app.set('query parser', false)
 
   for (const [path, served] of byPath(routes, base)) {
-    const pattern = path.replaceAll(/\{(\w+)\}/g, ':$1')
+    const pattern = patternOf(path, served)
     for (const route of served) {
       app[route.method === 'GET' ? 'get' : 'post'](pattern, (req: Request, res: Response) =>
         dispatch.serve(route, req, res, paramsOf(req)),
@@ -47,6 +47,12 @@ export function createApp({
   return app
 }
 
+/** As express writes it. */
+const patternOf = (path: string, served: readonly Route[]): string => {
+  const named = path.replaceAll(/\{(\w+)\}/g, ':$1')
+  return served.some(({ takesRest }) => takesRest) ? named.replace(/:(\w+)$/, '*$1') : named
+}
+
 function byPath(routes: readonly Route[], base: string): ReadonlyMap<string, readonly Route[]> {
   const found = new Map<string, Route[]>()
   for (const route of routes) {
@@ -62,6 +68,8 @@ function byPath(routes: readonly Route[], base: string): ReadonlyMap<string, rea
 
 const paramsOf = (req: Request): Readonly<Record<string, string>> => {
   const params: Record<string, string> = {}
-  for (const [name, value] of Object.entries(req.params)) if (typeof value === 'string') params[name] = value
+  // A rest of the path comes in pieces, split at its slashes.
+  for (const [name, value] of Object.entries<string | string[]>(req.params))
+    params[name] = typeof value === 'string' ? value : value.join('/')
   return params
 }

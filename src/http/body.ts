@@ -57,7 +57,7 @@ const FORM = 'application/x-www-form-urlencoded'
 const JSON_TYPE = 'application/json'
 
 /** Whether the body is of this media type, in UTF-8 and not compressed. */
-function mediaTypeRefusal(req: IncomingMessage, expected: string): HttpRefusal | undefined {
+export function mediaTypeRefusal(req: IncomingMessage, expected: string): HttpRefusal | undefined {
   const [type = '', ...parameters] = (req.headers['content-type'] ?? '')
     .split(';')
     .map((part) => part.trim().toLowerCase())

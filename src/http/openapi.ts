@@ -62,11 +62,12 @@ function operationOf({ path, style, docs }: Route): Readonly<Record<string, unkn
 const requirementsOf = (scheme: SecurityScheme): readonly Readonly<Record<string, readonly string[]>>[] =>
   scheme === 'resource_server' ? [{ resource_server: [] }, { resource_server_secret: [] }] : [{ [scheme]: [] }]
 
-function requestBodyOf({ form, json, jsonOptional }: Route['docs']): Readonly<Record<string, unknown>> {
+function requestBodyOf({ form, json, jsonOptional, bytes }: Route['docs']): Readonly<Record<string, unknown>> {
   if (form) {
     const content = { 'application/x-www-form-urlencoded': { schema: requestSchema(form) } }
     return { requestBody: { required: true, content } }
   }
+  if (bytes) return { requestBody: { required: true, content: { [bytes]: { schema: { type: 'string' } } } } }
   if (json)
     return {
       requestBody: {

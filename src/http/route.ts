@@ -2,7 +2,7 @@ import type { IncomingMessage } from 'node:http'
 import type { z } from 'zod'
 import { holdsToken } from '../oauth/misplaced-token.js'
 import type { HttpAnswer, RequestContext } from './answer.js'
-import { formTypeRefusal, jsonTypeRefusal, parseForm, parseJson } from './body.js'
+import { formTypeRefusal, jsonTypeRefusal, mediaTypeRefusal, parseForm, parseJson } from './body.js'
 import { refusalAnswer, type ErrorStyle, type HttpRefusal } from './errors.js'
 
 /**
@@ -20,6 +20,8 @@ export interface Route {
   readonly readsBody: boolean
   /** Asked for all the time: served requests are logged at `debug` only. */
   readonly isFrequent: boolean
+  /** Its last parameter is the rest of the path, slashes included. */
+  readonly takesRest?: boolean
   /** Parses and answers. Throws for faults only. */
   readonly answer: (raw: RawRequest, context: RequestContext) => Promise<HttpAnswer> | HttpAnswer
 }
@@ -62,6 +64,8 @@ export interface RouteDocs {
   readonly form?: z.ZodType
   readonly json?: z.ZodType
   readonly jsonOptional?: boolean
+  /** Media type of a body that is neither. */
+  readonly bytes?: string
   readonly responses: Readonly<Record<number, ResponseDocs>>
 }
 
@@ -148,6 +152,26 @@ export function jsonRoute<B>(
       const parsed = route.body.safeParse(json.value)
       if (!parsed.success) return refusalAnswer(invalid(parsed.error), 'problem')
       return route.handle({ body: parsed.data, params }, context)
+    },
+  }
+}
+
+/** A POST of bytes of one media type; errors by RFC 9457. */
+export function bytesRoute(
+  route: Common & {
+    readonly mediaType: string
+    readonly handle: (body: Buffer, context: RequestContext) => Promise<HttpAnswer>
+  },
+): Route {
+  return {
+    method: 'POST',
+    ...placed(route),
+    style: 'problem',
+    docs: { ...documented(route), bytes: route.mediaType },
+    readsBody: true,
+    answer: ({ message, body }, context) => {
+      const wrongType = mediaTypeRefusal(message, route.mediaType)
+      return wrongType ? refusalAnswer(wrongType, 'problem') : route.handle(body, context)
     },
   }
 }
