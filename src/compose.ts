@@ -1,4 +1,5 @@
-import { mkdirSync } from 'node:fs'
+import { createPrivateKey } from 'node:crypto'
+import { mkdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import type { Settings } from './config/settings.js'
 import { describeEvents } from './evidence/describe-event.js'
@@ -9,6 +10,8 @@ import { createGrantSafe } from './grants/grant-safe.js'
 import type { Stores } from './grants/stores.js'
 import { createCursors, type Cursors } from './http/cursor.js'
 import { authorizeRoute } from './http/endpoints/authorize.js'
+import { bundleRoute, caRoutes } from './http/endpoints/ca.js'
+import { crlRoutes } from './http/endpoints/crl.js'
 import { decisionRoutes } from './http/endpoints/decide-grant.js'
 import { evidenceRoute } from './http/endpoints/evidence.js'
 import { grantRoutes } from './http/endpoints/grants.js'
@@ -17,6 +20,7 @@ import { introspectRoute } from './http/endpoints/introspect.js'
 import { jwksRoute } from './http/endpoints/jwks.js'
 import { metadataRoutes } from './http/endpoints/metadata.js'
 import { metricsRoute } from './http/endpoints/metrics.js'
+import { ocspRoutes } from './http/endpoints/ocsp.js'
 import { openapiRoute } from './http/endpoints/openapi.js'
 import { revokeRoute } from './http/endpoints/revoke.js'
 import { taskRoutes } from './http/endpoints/tasks.js'
@@ -24,12 +28,17 @@ import { tokenRoute } from './http/endpoints/token.js'
 import { createReadiness } from './http/readiness.js'
 import type { Route } from './http/route.js'
 import { createEdge, type BoundAddress, type Edge } from './http/server.js'
+import { openAuthorityRing, type AuthorityRing } from './issuance/authority-ring.js'
 import { createTokens, type Tokens } from './issuance/jwt.js'
 import { openKeyRing, type KeyRing } from './issuance/key-ring.js'
 import { checkMac, mac, textMac } from './issuance/mac.js'
 import { macKey, openMasterKey, readMasterKey, type MasterKey } from './issuance/master-key.js'
+import { createPolling, type Polling } from './issuance/polling.js'
 import { createPersonVerifier } from './people/verify-person.js'
 import type { SigningAlg } from './policy/catalogue.js'
+import { createCertificateEnds } from './revocation/certificate-ends.js'
+import { createCrls, type Crls } from './revocation/crl.js'
+import { createOcsp, type AnswerOcsp } from './revocation/ocsp.js'
 import { createSweeper, type Sweeper } from './revocation/sweeper.js'
 import { boundedFetch } from './runtime/bounded-fetch.js'
 import { Fault } from './runtime/fault.js'
@@ -61,6 +70,7 @@ export interface Broker {
   /** Finishes what is in flight, then closes everything. Never throws. */
   stop(): Promise<void>
   readonly keys: KeyRing
+  readonly authorities: AuthorityRing
   readonly stores: Stores
   readonly sweeper: Sweeper
 }
@@ -80,12 +90,15 @@ export async function composeBroker(settings: Settings, options: ComposeOptions)
   const { log, clock = systemClock } = options
   const metrics = createMetrics()
   const masterKey = openKeyFile(settings)
-  const stores = await openStores(settings, clock, log, metrics)
+  const acknowledged = { ends: 0 }
+  const stores = await openStores(settings, clock, log, metrics, acknowledged)
   try {
     const keys = await openKeys(settings, stores, masterKey, clock, log)
-    const parts = wire(settings, { ...options, clock, log, metrics, stores, keys, masterKey })
+    const authorities = await openAuthorities(settings, stores, masterKey, clock, log)
+    const pki = wirePki({ stores, authorities, acknowledged, clock, log })
+    const parts = wire(settings, { ...options, clock, log, metrics, stores, keys, authorities, pki, masterKey })
     let bound: readonly BoundAddress[] = []
-    const lifecycle = lifecycleOf(parts, stores, keys, log, async () => {
+    const lifecycle = lifecycleOf(parts, { stores, keys, authorities, pki, log }, async () => {
       bound = await parts.edge.start()
     })
     return {
@@ -95,6 +108,7 @@ export async function composeBroker(settings: Settings, options: ComposeOptions)
       },
       stop: () => lifecycle.stop(),
       keys,
+      authorities,
       stores,
       sweeper: parts.sweeper,
     }
@@ -111,7 +125,21 @@ function openKeyFile({ keys, dataDirectory }: Settings): MasterKey {
   return openMasterKey(join(dataDirectory, 'encryption.key'))
 }
 
-async function openStores({ store }: Settings, clock: Clock, log: Log, metrics: Metrics): Promise<Stores> {
+/** Ends that this instance acknowledged: the next CRL has them. */
+interface Acknowledged {
+  ends: number
+}
+
+/** What ends something with certificates below it. Of those that fail nobody knows: they count, too. */
+const ENDING: ReadonlySet<string> = new Set(['grants.revise', 'tasks.end', 'issuance.endCredential'])
+
+async function openStores(
+  { store }: Settings,
+  clock: Clock,
+  log: Log,
+  metrics: Metrics,
+  acknowledged: Acknowledged,
+): Promise<Stores> {
   const opened =
     store.kind === 'embedded'
       ? await openEmbeddedStores({ directory: store.directory, clock })
@@ -126,6 +154,7 @@ async function openStores({ store }: Settings, clock: Clock, log: Log, metrics: 
         })
   const observe = (port: string) => (verb: string, outcome: 'answered' | 'failed', seconds: number) => {
     metrics.storeCall(port, verb, outcome, seconds)
+    if (ENDING.has(`${port}.${verb}`)) acknowledged.ends += 1
   }
   return {
     grants: measured(opened.grants, observe('grants')),
@@ -154,6 +183,60 @@ function openKeys(settings: Settings, stores: Stores, masterKey: MasterKey, cloc
   })
 }
 
+function openAuthorities(
+  { pki, trustDomain }: Settings,
+  stores: Stores,
+  masterKey: MasterKey,
+  clock: Clock,
+  log: Log,
+): Promise<AuthorityRing> {
+  const { url, rotateEvery, given, rootCrlFile } = pki
+  return openAuthorityRing({
+    store: stores.authorities,
+    masterKey,
+    clock,
+    place: { trustDomain, pkiUrl: url },
+    rotateEvery,
+    ...(given !== undefined && {
+      given: { chain: readFileSync(given.certFile, 'utf8'), privateKey: createPrivateKey(readFileSync(given.keyFile)) },
+    }),
+    ...(rootCrlFile !== undefined && { rootCrl: readFileSync(rootCrlFile) }),
+    ids: randomIds,
+    log,
+  })
+}
+
+interface Pki {
+  readonly crls: Crls
+  readonly ocsp: AnswerOcsp
+  /** Looks for ends of other instances. */
+  readonly polling: Polling
+}
+
+const FOLLOW_EVERY_MS = 500
+
+function wirePki({
+  stores,
+  authorities,
+  acknowledged,
+  clock,
+  log,
+}: Pick<Given, 'stores' | 'authorities' | 'clock' | 'log'> & { readonly acknowledged: Acknowledged }): Pki {
+  const ends = createCertificateEnds({ store: stores.certificates, clock })
+  const crls = createCrls({ authorities, ends, acknowledged: () => acknowledged.ends, clock })
+  return {
+    crls,
+    ocsp: createOcsp({ authorities, store: stores.issuance, ends, clock }),
+    polling: createPolling(
+      FOLLOW_EVERY_MS,
+      () => crls.follow(),
+      (error) => {
+        log.warn('certificate_ends_not_read', { error })
+      },
+    ),
+  }
+}
+
 /** Those that resources are signed for; tickets are always ES256. */
 const algsOf = ({ catalogue, keys }: Settings): readonly SigningAlg[] => [
   ...new Set<SigningAlg>([
@@ -168,6 +251,8 @@ interface Given extends ComposeOptions {
   readonly metrics: Metrics
   readonly stores: Stores
   readonly keys: KeyRing
+  readonly authorities: AuthorityRing
+  readonly pki: Pki
   readonly masterKey: MasterKey
 }
 
@@ -268,7 +353,7 @@ function routesOf(
   given: Given,
   { grants, tokens, delivery, issuerKeys, revocationLists, dpopNonces, isStopping }: Wired,
 ): readonly Route[] {
-  const { clock, log, metrics, stores, keys } = given
+  const { clock, log, metrics, stores, keys, authorities, pki } = given
   const { issuer, catalogue, limits } = settings
   const people = settings.people.filter((source) => source.kind === 'oidc')
   const reviewLog = createRateLimit({ perMinute: LOGGED_REVIEW_FAILURES, clock })
@@ -344,6 +429,10 @@ function routesOf(
     ...taskRoutes({ ...grants, callers }),
     evidenceRoute({ evidence: stores.evidence, callers }),
     jwksRoute(keys),
+    ...caRoutes(authorities),
+    bundleRoute(authorities),
+    ...crlRoutes(pki.crls),
+    ...ocspRoutes(pki.ocsp),
     authorizeRoute,
     ...metadataRoutes({
       issuer,
@@ -433,7 +522,11 @@ async function collect(
 }
 
 /** Stopped in reverse: first the listeners, last the store. */
-function lifecycleOf(parts: Parts, stores: Stores, keys: KeyRing, log: Log, listen: () => Promise<void>): Lifecycle {
+function lifecycleOf(
+  parts: Parts,
+  { stores, keys, authorities, pki, log }: Pick<Given, 'stores' | 'keys' | 'authorities' | 'pki' | 'log'>,
+  listen: () => Promise<void>,
+): Lifecycle {
   const refresh = setInterval(() => {
     void parts.issuerKeys.refreshDue()
     void parts.revocationLists.refresh()
@@ -451,6 +544,24 @@ function lifecycleOf(parts: Parts, stores: Stores, keys: KeyRing, log: Log, list
         },
         stop: () => {
           keys.stop()
+        },
+      },
+      {
+        name: 'authorities',
+        start: () => {
+          authorities.start()
+        },
+        stop: () => {
+          authorities.stop()
+        },
+      },
+      {
+        name: 'certificate ends',
+        start: () => {
+          pki.polling.start()
+        },
+        stop: () => {
+          pki.polling.stop()
         },
       },
       {

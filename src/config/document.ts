@@ -35,7 +35,7 @@ const listener = z
       .array(z.enum(['api', 'mtls', 'pki', 'metrics']))
       .min(1)
       .describe(
-        '`api`: everything for clients and people; `mtls`: the same, for clients that show a certificate (RFC 8705); `metrics`: Prometheus; `pki`: not in this build.',
+        '`api`: everything for clients and people; `mtls`: the same, for clients that show a certificate (RFC 8705); `pki`: the CRLs, OCSP and the certificates of the CA, for verifiers; `metrics`: Prometheus.',
       ),
     tls: z
       .strictObject({
@@ -95,6 +95,39 @@ const store = z
   })
   .prefault({})
   .describe('Where grants, tasks and evidence are kept.')
+
+const pki = z
+  .strictObject({
+    url: value
+      .pkiUrl()
+      .describe(
+        'Where certificates say that CRLs, OCSP and the certificates of the CA are: plain http, since whoever checks a certificate for https cannot ask by https. It leads to a listener that serves `pki` or `api`.',
+      ),
+    rotate_every: value
+      .duration('1h', '366d')
+      .prefault('30d')
+      .describe('How long one issuing CA of our own making signs.'),
+    cert_file: value
+      .file()
+      .optional()
+      .describe(
+        "An issuing CA below somebody else's root: PEM of its certificate, what is above it after it, the root last. Default: Errand makes root and issuing CA itself, or `errand ca import` has brought one.",
+      ),
+    key_file: value
+      .file()
+      .optional()
+      .describe(
+        'PEM of its private key. It is kept in the store as well, encrypted, so that its CRL goes on when the files are replaced.',
+      ),
+    root_crl_file: value
+      .file()
+      .optional()
+      .describe('The CRL of what is above it, DER or PEM, read at the start; later ones by `errand ca import-crl`.'),
+  })
+  .optional()
+  .describe(
+    'The certificate authority. Without it certificates name no place for CRL and OCSP, which `api` serves all the same.',
+  )
 
 const keys = z
   .strictObject({
@@ -484,10 +517,7 @@ export const configDocument = z
     issuer: value.ownIssuer().describe('Where clients reach Errand; the `iss` of what it issues.'),
     trust_domain: value.trustDomain().describe('The SPIFFE trust domain of the names that Errand gives to workloads.'),
     listen: z.array(listener).min(1).max(20).describe('The addresses that Errand serves.'),
-    pki: z
-      .strictObject({ url: value.pkiUrl().describe('Where certificates say that CRLs and OCSP are.') })
-      .optional()
-      .describe('Not in this build.'),
+    pki,
     store,
     data_directory: value
       .file()

@@ -8,6 +8,7 @@ import { checkIssuers } from './issuers.js'
 import { settleListeners } from './listen.js'
 import { parseYaml } from './parse-yaml.js'
 import { settlePeople } from './people.js'
+import { settlePki } from './pki.js'
 import { settleCatalogue } from './resources.js'
 import type { Limits, Settings } from './settings.js'
 import { reportShapeFaults } from './shape-faults.js'
@@ -47,6 +48,7 @@ function settle(draft: Draft, document: ConfigDocument | undefined, desk: Desk):
   checkRoles(draft, desk.report)
   const store = settleStore(draft, desk)
   const keys = settleKeys(draft, desk)
+  const pki = settlePki(draft, desk)
   const dataDirectory = settleDataDirectory(draft, store, desk)
   const listen = settleListeners(draft, desk)
   const workloads = settleWorkloads(draft, desk)
@@ -59,6 +61,7 @@ function settle(draft: Draft, document: ConfigDocument | undefined, desk: Desk):
     listen,
     store,
     keys,
+    pki,
     workloads,
     people,
     roles: document.roles,

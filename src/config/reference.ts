@@ -113,5 +113,5 @@ Besides mistakes of form:
 - an \`allow\` rule that does not state the anchor claim exactly, that trusts an issuer which is not under \`workloads\`, or in a tier where people decide;
 - \`preset: local\` where another machine can reach the api;
 - Redis without \`keys.encryption_key_file\`, or with a password in its URL;
-- what this build cannot do: \`policies\`, \`pki\`, and \`signed: true\`. Where people approve,
+- what this build cannot do: \`policies\`, and \`signed: true\`. Where people approve,
   \`signed: true\` is the default, so such a tier says \`signed: false\` for as long as that is so.`

@@ -10,6 +10,7 @@ export interface Settings {
   readonly listen: readonly Listener[]
   readonly store: StoreSettings
   readonly keys: KeySettings
+  readonly pki: PkiSettings
   readonly workloads: readonly WorkloadSource[]
   readonly people: readonly PeopleSource[]
   readonly roles: RoleGroups
@@ -59,6 +60,16 @@ export interface KeySettings {
   readonly rotateEvery: number
   /** Absolute. Absent with the embedded store only: then the key file is made in `dataDirectory`. */
   readonly encryptionKeyFile?: string
+}
+
+export interface PkiSettings {
+  /** Without a slash at its end. Absent: certificates name no place for what is said of them. */
+  readonly url?: string
+  readonly rotateEvery: number
+  /** Absolute paths of certificate chain and key, which were readable and belong together. */
+  readonly given?: { readonly certFile: string; readonly keyFile: string }
+  /** Absolute. */
+  readonly rootCrlFile?: string
 }
 
 export interface Limits {

@@ -14,14 +14,6 @@ const policies: Rule = (draft, report) => {
   if (draft.policies !== undefined) report(['policies'], notYet, 'take it out: grants and allow rules decide')
 }
 
-const pki: Rule = (draft, report) => {
-  if (draft.pki !== undefined) report(['pki'], notYet, 'take it out: no certificates are issued')
-}
-
-const pkiListener: Rule = (draft, report) => {
-  reportService('pki', 'take it out: there is no CRL and no OCSP to serve', draft, report)
-}
-
 const signedApprovals: Rule = (draft, report) => {
   for (const [name, entry] of draft.tiers) {
     if (entry === undefined || entry.approval === 'policy' || !isSigned(entry)) continue
@@ -31,14 +23,7 @@ const signedApprovals: Rule = (draft, report) => {
   }
 }
 
-function reportService(service: 'pki', remedy: string, draft: Draft, report: Report): void {
-  draft.listen.forEach((entry, at) => {
-    const position = entry?.serve.indexOf(service) ?? -1
-    if (position >= 0) report(['listen', at, 'serve', position], `${service} ${notYet}`, remedy)
-  })
-}
-
-const rules: readonly Rule[] = [policies, pki, pkiListener, signedApprovals]
+const rules: readonly Rule[] = [policies, signedApprovals]
 
 export function reportUnsupported(draft: Draft, report: Report): void {
   for (const rule of rules) rule(draft, report)

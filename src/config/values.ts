@@ -227,7 +227,12 @@ export const mutualTlsUrl = () =>
     return origin === text ? undefined : { message: 'is not an origin', remedy: `write ${origin}` }
   })
 
+/** Stands in certificates: ASCII, and nothing that a client would have to leave out. */
 export const pkiUrl = () =>
-  checkedText('an http URL', (text) =>
-    URL.canParse(text) && /^https?:$/.test(new URL(text).protocol) ? undefined : { message: 'is not a URL' },
-  )
+  checkedText('an http URL without query and fragment', (text) => {
+    if (!URL.canParse(text) || !/^https?:$/.test(new URL(text).protocol)) return { message: 'is not a URL' }
+    const { origin, pathname } = new URL(text)
+    const canonical = origin + pathname.replace(/\/+$/, '')
+    if (text.replace(/\/+$/, '') === canonical) return undefined
+    return { message: 'has a query, a fragment, or another than its canonical form', remedy: `write ${canonical}` }
+  })

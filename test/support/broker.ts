@@ -286,8 +286,12 @@ const keepSigned = (issuer: TestIssuer, secrets: SecretKeeper, name: string): Te
 async function keepKeys(broker: Broker, file: string, secrets: SecretKeeper): Promise<void> {
   const master = readMasterKey(file, { ownerOnly: false })
   secrets.keep(Buffer.from(readFileSync(file, 'utf8'), 'base64'), 'the encryption key')
-  for (const purpose of ['key-ring', 'record-mac'] as const)
+  for (const purpose of ['key-ring', 'authorities', 'record-mac'] as const)
     secrets.keep(master.derive(purpose).export(), `the derived key ${purpose}`)
+  for (const { privateKey } of [...broker.authorities.all(), ...broker.authorities.roots()]) {
+    secrets.keep(Buffer.from(privateKey.export({ format: 'jwk' }).d ?? '', 'base64url'), 'the key of an authority')
+    secrets.keep(privateKey.export({ format: 'der', type: 'pkcs8' }), 'the key of an authority')
+  }
   const stored = await reachable(() => broker.stores.keys.load())
   if (stored === undefined) return
   const context = { purpose: 'key ring', version: stored.version, keyId: master.id }

@@ -34,8 +34,6 @@ policies: ./policies                 # Cedar
 test('the example of contract §3 is refused for what this build cannot do, and for nothing else', () => {
   expect(faultsOf(example).map(({ path, message }) => `${path}: ${message}`)).toEqual([
     'policies: is not in this build',
-    'pki: is not in this build',
-    'listen[2].serve[0]: pki is not in this build',
     'tiers.critical.signed: is not in this build',
   ])
 })
@@ -43,8 +41,6 @@ test('the example of contract §3 is refused for what this build cannot do, and 
 test('without that, the example of contract §3 loads', () => {
   const supported = example
     .replace(/^policies: .*$/m, '')
-    .replace(/^pki: .*$/m, '')
-    .replace(/^.*serve: \[pki\].*$/gm, '')
     .replace('signed: true', 'signed: false')
     .replace('[jwt, x509]', '[jwt]')
   expect(faultsOf(supported)).toEqual([])

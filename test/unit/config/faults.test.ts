@@ -709,22 +709,32 @@ const rows: readonly Row[] = [
     { path: 'resources[0].certificate.common_name[0]' },
   ),
 
-  // Not in this build
-  row('policies do not load in this build', { policies: './policies' }, /not in this build/, /allow rules decide/),
+  // The certificate authority
   row('the pki has a URL', { pki: { url: 'errand' } }, /not a URL/, /http URL/, { path: 'pki.url' }),
   row(
-    'pki does not load in this build',
-    { pki: { url: 'http://pki.errand.example.com' } },
-    /not in this build/,
-    /no certificates/,
+    'what stands in certificates has no query',
+    { pki: { url: 'http://pki.errand.example.com/?a=b' } },
+    /query/,
+    /write http:/,
+    { path: 'pki.url' },
   ),
   row(
-    'a pki listener does not load in this build',
-    { 'listen[2]': { host: '0.0.0.0', port: 8080, serve: ['pki'] } },
-    /pki is not in this build/,
-    /no CRL/,
-    { path: 'listen[2].serve[0]' },
+    'an issuing CA has a key',
+    { pki: { url: 'http://pki.errand.example.com', cert_file: './tls.pem' } },
+    /without key_file/,
+    /makes a CA itself/,
+    { path: 'pki.cert_file' },
   ),
+  row(
+    'the CRL of a root is there',
+    { pki: { url: 'http://pki.errand.example.com', root_crl_file: './nowhere.crl' } },
+    /cannot be read/,
+    /is there/,
+    { path: 'pki.root_crl_file' },
+  ),
+
+  // Not in this build
+  row('policies do not load in this build', { policies: './policies' }, /not in this build/, /allow rules decide/),
   row(
     'signed approvals do not load in this build',
     { 'tiers.critical.signed': true },
