@@ -41,7 +41,6 @@ import { createCrls, type Crls } from './revocation/crl.js'
 import { createOcsp, type AnswerOcsp } from './revocation/ocsp.js'
 import { createSweeper, type Sweeper } from './revocation/sweeper.js'
 import { boundedFetch } from './runtime/bounded-fetch.js'
-import { Fault } from './runtime/fault.js'
 import { systemClock, type Clock } from './runtime/clock.js'
 import { randomIds } from './runtime/ids.js'
 import { createLifecycle, type Lifecycle } from './runtime/lifecycle.js'
@@ -409,7 +408,7 @@ function routesOf(
     describe: grants.describe,
     deferralMac: textMac(given.masterKey.derive('deferral-mac')),
     certificateMac: textMac(given.masterKey.derive('certificate-mac')),
-    authority: noAuthority,
+    authority: () => authorities.current(),
     isStillTrusted: createStillTrusted(settings.workloads),
     admit,
   })
@@ -461,10 +460,6 @@ const originsOf = ({ listen, issuer }: Settings): readonly string[] => [
   new URL(issuer).origin,
   ...listen.flatMap(({ mtlsOrigin }) => mtlsOrigin ?? []),
 ]
-
-function noAuthority(): never {
-  throw new Fault('key_unavailable', 'no authority signs certificates here')
-}
 
 function cursorsOf(masterKey: MasterKey): Cursors {
   const key = masterKey.derive('list-cursor')
