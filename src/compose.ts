@@ -59,6 +59,7 @@ import { createPossessionVerifier } from './workloads/verify-possession.js'
 import { createTokenReview } from './workloads/token-review.js'
 import { createRevocationLists, type RevocationLists } from './workloads/revocation-lists.js'
 import { createResourceServerVerifier } from './workloads/verify-resource-server.js'
+import { createSvidVerifier } from './workloads/verify-svid.js'
 import { createWorkloadVerifier } from './workloads/verify-workload.js'
 import type { Workload } from './workloads/workload.js'
 
@@ -377,6 +378,12 @@ function routesOf(
     revocationLists,
     peopleAudiences: new Map(people.map((source) => [source.issuer, source.audiences])),
   })
+  const verifySvid = createSvidVerifier({
+    sources: settings.workloads,
+    trustDomain: settings.trustDomain,
+    clock,
+    keys: issuerKeys,
+  })
   const verifyPerson = createPersonVerifier({
     sources: settings.people,
     roles: settings.roles,
@@ -402,6 +409,7 @@ function routesOf(
     ids: randomIds,
     stores,
     verifyWorkload,
+    verifySvid,
     safe: grants.safe,
     tokens,
     delivery,
@@ -412,7 +420,16 @@ function routesOf(
     isStillTrusted: createStillTrusted(settings.workloads),
     admit,
   })
-  const callers = { clock, tokens, verifyWorkload, verifyPerson, verifyPossession, proofs: stores.issuance, admit }
+  const callers = {
+    clock,
+    tokens,
+    verifyWorkload,
+    verifySvid,
+    verifyPerson,
+    verifyPossession,
+    proofs: stores.issuance,
+    admit,
+  }
   const verifyResourceServer = createResourceServerVerifier({
     catalogue,
     audiences: [issuer, `${issuer}/introspect`, `${issuer}/token`],

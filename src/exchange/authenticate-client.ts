@@ -30,14 +30,15 @@ export async function authenticateBeside(
   deps: Pick<ExchangeDeps, 'verifyWorkload'>,
   subject: Workload,
   request: {
-    readonly subjectToken: string
+    readonly subjectToken: string | undefined
     readonly clientAssertion: string | undefined
     readonly clientId: string | undefined
   },
 ): Promise<Result<readonly Workload[], ExchangeRefusal>> {
+  // Without either, the subject is the client, by its certificate.
+  const isClient = request.clientAssertion === request.subjectToken
+  if (isClient) return isNamedBy(subject, request.clientId) ? ok([subject]) : refuse({ reason: 'client_id_mismatch' })
   if (request.clientAssertion === undefined) return ok([subject])
-  if (request.clientAssertion === request.subjectToken)
-    return isNamedBy(subject, request.clientId) ? ok([subject]) : refuse({ reason: 'client_id_mismatch' })
   const client = await authenticateClient(deps, request.clientAssertion, request.clientId)
   if (!client.ok) return client
   return isSameRun(subject, client.value)

@@ -7,6 +7,7 @@ import type { Tokens } from '../issuance/jwt.js'
 import type { Catalogue } from '../policy/catalogue.js'
 import type { Clock } from '../runtime/clock.js'
 import type { Ids } from '../runtime/ids.js'
+import type { VerifySvid } from '../workloads/verify-svid.js'
 import type { VerifyWorkload } from '../workloads/verify-workload.js'
 import type { Workload } from '../workloads/workload.js'
 import type { Delivery } from './delivery.js'
@@ -21,6 +22,7 @@ export interface ExchangeDeps {
   readonly ids: Ids
   readonly stores: Pick<Stores, 'grants' | 'deferrals' | 'issuance' | 'tasks' | 'evidence'>
   readonly verifyWorkload: VerifyWorkload
+  readonly verifySvid: VerifySvid
   readonly safe: GrantSafe
   readonly tokens: Tokens
   readonly delivery: Delivery

@@ -9,9 +9,11 @@ import { decide, isForRules } from '../policy/decide.js'
 import { resolveAccess } from '../policy/resolve-access.js'
 import { Fault } from '../runtime/fault.js'
 import { parseGrantId } from '../runtime/ids.js'
+import { refuse, type Result } from '../runtime/result.js'
 import { claimsOn } from '../grants/assertion-claim.js'
 import { claimProof } from '../grants/proof-claim.js'
 import { keyNames, meetsBinding, type ProofOfPossession } from '../workloads/possession.js'
+import type { Workload } from '../workloads/workload.js'
 import { ATTEMPTS } from './attempts.js'
 import { authenticateBeside } from './authenticate-client.js'
 import { defer } from './defer.js'
@@ -35,12 +37,8 @@ export async function exchangeAssertion(
   request: ExchangeRequest,
   proof: ProofOfPossession,
 ): Promise<Outcome> {
-  const verified = await deps.verifyWorkload(request.subjectToken)
-  if (!verified.ok)
-    return refused({
-      reason: request.subjectIsClient ? 'client_refused' : 'subject_refused',
-      because: verified.refusal,
-    })
+  const verified = await verifySubject(deps, request, proof)
+  if (!verified.ok) return refused(verified.refusal)
   const workload = verified.value
   const wait = deps.admit(workload)
   if (wait !== undefined) return refused({ reason: 'too_fast', retryAfter: wait })
@@ -81,6 +79,20 @@ export async function exchangeAssertion(
   }
   const outcome = await settle(deps, exchanging)
   return 'reason' in outcome ? recordRefusal(deps, workload, outcome, { audience }) : outcome
+}
+
+/** Who asks: by the assertion, or where there is none, by the certificate of the connection (contract §1, `grant_type`). */
+async function verifySubject(
+  deps: ExchangeDeps,
+  { subjectToken, subjectIsClient }: ExchangeRequest,
+  { certificate }: ProofOfPossession,
+): Promise<Result<Workload, ExchangeRefusal>> {
+  const verifying =
+    subjectToken === undefined ? certificate && deps.verifySvid(certificate.shown) : deps.verifyWorkload(subjectToken)
+  const verified = await verifying
+  if (verified === undefined) return refuse({ reason: 'client_missing' })
+  if (verified.ok) return verified
+  return refuse({ reason: subjectIsClient ? 'client_refused' : 'subject_refused', because: verified.refusal })
 }
 
 /** An assertion gets credentials, and nothing that hands on. */

@@ -20,11 +20,13 @@ export const createExchange =
 
 /** A token is routed by what it is, not by what the request calls it (invariant 5): only a ticket hands on, only a credential gets a ticket. */
 async function route(deps: ExchangeDeps, request: ExchangeRequest, proof: ProofOfPossession): Promise<Outcome> {
-  switch (deps.tokens.typOf(request.subjectToken)) {
+  const { subjectToken } = request
+  if (subjectToken === undefined) return exchangeAssertion(deps, request, proof)
+  switch (deps.tokens.typOf(subjectToken)) {
     case 'errand-ticket+jwt':
-      return redeemTicket(deps, request, proof)
+      return redeemTicket(deps, { ...request, subjectToken }, proof)
     case 'at+jwt':
-      return makeTicket(deps, request, proof)
+      return makeTicket(deps, { ...request, subjectToken }, proof)
     case undefined:
       return exchangeAssertion(deps, request, proof)
   }

@@ -3,7 +3,7 @@ import { MAX_TICKET_TTL, type AccessTokenClaims } from '../issuance/jwt.js'
 import { isWithin } from '../grants/access.js'
 import { parseCredentialDocument, parseTaskDocument } from '../grants/documents.js'
 import { depthOf } from './act.js'
-import type { ExchangeRequest } from '../oauth/token-request.js'
+import type { ExchangeRequest, HandingOnRequest } from '../oauth/token-request.js'
 import { resolveAccess, type Asked } from '../policy/resolve-access.js'
 import { shardOf } from '../runtime/ids.js'
 import { ok, refuse, type Result } from '../runtime/result.js'
@@ -45,7 +45,7 @@ interface Handing {
  */
 export async function makeTicket(
   deps: ExchangeDeps,
-  request: ExchangeRequest,
+  request: HandingOnRequest,
   proof: ProofOfPossession,
 ): Promise<Outcome> {
   if (request.requestedTokenType !== 'ticket' || request.subjectTokenType !== 'access_token' || request.subjectIsClient)

@@ -4,7 +4,7 @@ import { parseTaskDocument } from '../grants/documents.js'
 import type { Access } from '../grants/grant.js'
 import { meets } from '../grants/review.js'
 import type { TicketClaims } from '../issuance/jwt.js'
-import type { ExchangeRequest } from '../oauth/token-request.js'
+import type { ExchangeRequest, HandingOnRequest } from '../oauth/token-request.js'
 import { normalizeTarget, resolveAccess, type Asked } from '../policy/resolve-access.js'
 import { Fault } from '../runtime/fault.js'
 import { shardOf } from '../runtime/ids.js'
@@ -30,7 +30,7 @@ import { wantedOf, type Wanted } from './wanted.js'
 /** A child redeems a ticket with its own assertion, and gets a credential that is narrower than its parent's (contract §1, "Handing on"). */
 export async function redeemTicket(
   deps: ExchangeDeps,
-  request: ExchangeRequest,
+  request: HandingOnRequest,
   proof: ProofOfPossession,
 ): Promise<Outcome> {
   const misuse = misuseOf(request)

@@ -11,6 +11,7 @@ import { isAssertionOutage } from '../workloads/assertion-refusal.js'
 import { DPOP_ALGORITHMS } from '../workloads/dpop.js'
 import { provesConfirmation, type ProofOfPossession } from '../workloads/possession.js'
 import type { VerifyPossession } from '../workloads/verify-possession.js'
+import type { VerifySvid } from '../workloads/verify-svid.js'
 import type { VerifyWorkload } from '../workloads/verify-workload.js'
 import type { Workload } from '../workloads/workload.js'
 import type { HttpAnswer, RequestContext } from './answer.js'
@@ -30,6 +31,7 @@ export interface CallerDeps {
   readonly clock: Clock
   readonly tokens: Pick<Tokens, 'typOf' | 'verifyOwnToken'>
   readonly verifyWorkload: VerifyWorkload
+  readonly verifySvid: VerifySvid
   readonly verifyPerson: VerifyPerson
   readonly verifyPossession: VerifyPossession
   /** Where DPoP proofs are used up. */
@@ -45,7 +47,7 @@ export async function identify(
   requirement?: PersonRequirement,
 ): Promise<Result<Caller, HttpAnswer>> {
   const presented = presentedToken(context.authorization)
-  if (presented === undefined) return refuse(unauthorized(undefined))
+  if (presented === undefined) return identifyByCertificate(deps, context)
   const { token } = presented
   if (deps.tokens.typOf(token) !== undefined) return identifyHolder(deps, context, presented)
   // Only credentials of ours are bound to a DPoP key.
@@ -63,6 +65,15 @@ export async function identify(
     case 'person_token_invalid':
       return refuse(unauthorized(workload.refusal.reason))
   }
+}
+
+/** Without a token, a workload may prove itself by the X.509-SVID of its connection. */
+async function identifyByCertificate(deps: CallerDeps, context: RequestContext): Promise<Result<Caller, HttpAnswer>> {
+  if (context.clientCertificate === undefined) return refuse(unauthorized(undefined))
+  const workload = await deps.verifySvid(context.clientCertificate)
+  if (workload.ok) return admitWorkload(deps, context, workload.value)
+  if (isAssertionOutage(workload.refusal)) throw issuerUnavailable()
+  return refuse(unauthorized(undefined))
 }
 
 async function admitWorkload(

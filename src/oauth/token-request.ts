@@ -10,9 +10,12 @@ export type TokenRequest = ExchangeRequest | PollRequest
 
 export interface ExchangeRequest {
   readonly kind: 'exchange'
-  /** The assertion, the ticket, or the credential: which of them it is, the token itself decides. */
-  readonly subjectToken: string
-  /** `client_assertion` took the place of `subject_token` (`client_credentials`). */
+  /**
+   * The assertion, the ticket, or the credential: which of them it is, the token itself decides. `undefined`: the certificate
+   * of the connection takes its place (`client_credentials` without an assertion).
+   */
+  readonly subjectToken: string | undefined
+  /** `client_assertion`, or the certificate, took the place of `subject_token` (`client_credentials`). */
   readonly subjectIsClient: boolean
   readonly subjectTokenType: SubjectTokenType
   readonly actorToken: string | undefined
@@ -35,6 +38,11 @@ export interface ExchangeRequest {
   readonly deferred: boolean
   /** As people will be shown it. */
   readonly purpose: string | undefined
+}
+
+/** Its subject token is one of ours: a credential that gets a ticket, or the ticket. */
+export interface HandingOnRequest extends ExchangeRequest {
+  readonly subjectToken: string
 }
 
 export interface PollRequest {
@@ -130,7 +138,7 @@ function parseByGrantType(form: Form): TokenRequest {
 
 function parseExchange(form: Form, subjectIsClient: boolean): ExchangeRequest {
   const clientAssertion = parseClientAssertion(form)
-  const subjectToken = subjectIsClient ? requireClientAssertion(clientAssertion) : parseSubjectToken(form)
+  const subjectToken = subjectIsClient ? clientAssertion : parseSubjectToken(form)
   const requestedTokenType = parseRequestedTokenType(form)
   return {
     kind: 'exchange',
@@ -179,11 +187,6 @@ function parseClientAssertion(form: Form): string | undefined {
   if (assertion === undefined) throw malformed('client_assertion is missing')
   if (type !== CLIENT_ASSERTION_TYPE) throw malformed(`client_assertion_type must be ${CLIENT_ASSERTION_TYPE}`)
   return bounded(assertion, 'client_assertion')
-}
-
-function requireClientAssertion(assertion: string | undefined): string {
-  if (assertion === undefined) throw malformed('client_assertion is missing: it proves the workload', 'invalid_client')
-  return assertion
 }
 
 function parseSubjectToken(form: Form): string {

@@ -1,7 +1,6 @@
 import { X509Certificate } from 'node:crypto'
-import { sha256Base64url, sha256Hex } from '../runtime/digest.js'
+import { sha256Hex } from '../runtime/digest.js'
 import type { CertificateOfClient } from '../policy/catalogue.js'
-import type { ProvedCertificate } from './possession.js'
 
 /** The certificate of a client, whose key the TLS handshake has proved: here, or at a proxy that we believe. */
 export interface ClientCertificate {
@@ -13,12 +12,6 @@ export interface ClientCertificate {
    */
   readonly verified: boolean
 }
-
-/** RFC 8705 §3.1: `x5t#S256`. */
-export const proveCertificate = (shown: ClientCertificate): ProvedCertificate => ({
-  x5tS256: sha256Base64url(shown.chain[0]),
-  shown,
-})
 
 /** Whether it is the certificate that a client is known by. Its names count only where its chain was verified. */
 export function isCertificateOf({ chain, verified }: ClientCertificate, known: CertificateOfClient): boolean {

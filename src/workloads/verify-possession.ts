@@ -1,7 +1,8 @@
 import { ok, type Result } from '../runtime/result.js'
-import { proveCertificate, type ClientCertificate } from './client-certificate.js'
+import { sha256Base64url } from '../runtime/digest.js'
+import type { ClientCertificate } from './client-certificate.js'
 import type { DpopRefusal, ProvedRequest, VerifyDpop } from './dpop.js'
-import type { ProofOfPossession } from './possession.js'
+import type { ProofOfPossession, ProvedCertificate } from './possession.js'
 
 /** What a request brings along to prove keys with. The HTTP edge's context is one. */
 export interface PresentedKeys extends Pick<ProvedRequest, 'method' | 'path'> {
@@ -27,3 +28,9 @@ export const createPossessionVerifier =
     const proved = await verifyDpop(dpop, { method, path, ...(token === undefined ? {} : { token }) })
     return proved.ok ? ok({ dpop: proved.value, ...certificate }) : proved
   }
+
+/** RFC 8705 §3.1: `x5t#S256`. */
+const proveCertificate = (shown: ClientCertificate): ProvedCertificate => ({
+  x5tS256: sha256Base64url(shown.chain[0]),
+  shown,
+})

@@ -76,7 +76,7 @@ async function answerToken(deps: TokenDeps, form: URLSearchParams, context: Requ
 /** First the keys, which spends nothing: whoever is asked for another nonce sends the same assertion again (RFC 9449 §8). */
 async function prove(deps: TokenDeps, request: TokenRequest, context: RequestContext): Promise<Outcome> {
   const token =
-    request.kind === 'exchange' && request.subjectTokenType === 'access_token'
+    request.kind === 'exchange' && request.subjectTokenType === 'access_token' && request.subjectToken !== undefined
       ? { value: request.subjectToken, mustBeNamed: false }
       : undefined
   const proof = await deps.verifyPossession(context, token)

@@ -273,8 +273,11 @@ describe('POST /token, parsed: client_credentials is the same exchange', () => {
     })
   })
 
-  test('without client_assertion nobody proves anything: invalid_client', () => {
-    expect(faultOf({ ...CLIENT, client_assertion: undefined, client_assertion_type: undefined })).toBe('invalid_client')
+  test('without client_assertion, the certificate of the connection takes its place', () => {
+    const parsed = parse({ ...CLIENT, client_assertion: undefined, client_assertion_type: undefined })
+    expect(parsed).toMatchObject({
+      request: { subjectToken: undefined, clientAssertion: undefined, subjectIsClient: true },
+    })
   })
 })
 
