@@ -7,7 +7,7 @@ import { afterAll, beforeAll, describe, expect, test } from '@jest/globals'
 import { decodeJwt } from 'jose'
 import { CLIENT_ASSERTION_TYPE, DEPLOY, exchangeForm, startBroker, type TestBroker } from '../../support/broker.js'
 import { dpopClient } from '../../support/dpop.js'
-import { opensslPki, type OpensslPki } from '../../support/openssl.js'
+import { opensslPki, type OpensslPki } from '../../support/openssl-pki.js'
 
 /*
  * Real certificates, by openssl, shown by curl. The listener with a CA refuses others; the one without takes any, which
