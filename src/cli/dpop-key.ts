@@ -42,7 +42,7 @@ export function proofOf({ alg, privateKey, publicJwk }: DpopKey, proven: Proven,
     ...(token === undefined ? {} : { ath: sha256Base64url(token) }),
     ...(nonce === undefined ? {} : { nonce }),
   }
-  return new SignJWT(claims).setProtectedHeader({ typ: 'dpop+jwt', alg, jwk: publicJwk as never }).sign(privateKey)
+  return new SignJWT(claims).setProtectedHeader({ typ: 'dpop+jwt', alg, jwk: publicJwk }).sign(privateKey)
 }
 
 /**

@@ -27,16 +27,29 @@ export function openapiDocument(
 
 const bearer = (description: string) => ({ type: 'http', scheme: 'bearer', bearerFormat: 'JWT', description })
 
-const SECURITY_SCHEMES: Readonly<Record<SecurityScheme | 'resource_server_secret', unknown>> = {
+const SECURITY_SCHEMES: Readonly<
+  Record<SecurityScheme | 'credential_with_proof' | 'resource_server_secret' | 'resource_server_certificate', unknown>
+> = {
   assertion: bearer('The assertion of a workload'),
   person: bearer('A token of a people issuer'),
-  credential: bearer('A credential of this broker, with its proof if it is bound'),
+  credential: bearer('A credential of this broker that is bound to a client certificate, shown with it, or to nothing'),
+  credential_with_proof: {
+    type: 'http',
+    scheme: 'DPoP',
+    description:
+      'A credential of this broker that is bound to a DPoP key, with a proof in the DPoP header (RFC 9449 §7.1)',
+  },
   resource_server: bearer('A client assertion of a resource server (RFC 7523)'),
   resource_server_secret: { type: 'http', scheme: 'basic', description: 'The secret of a resource server' },
+  resource_server_certificate: { type: 'mutualTLS', description: 'The certificate of a resource server (RFC 8705 §2)' },
 }
 
 function operationOf({ path, style, docs }: Route): Readonly<Record<string, unknown>> {
-  const parameters = [...pathParameters(path), ...(docs.query ? queryParameters(docs.query) : [])]
+  const parameters = [
+    ...pathParameters(path),
+    ...(docs.query ? queryParameters(docs.query) : []),
+    ...(docs.dpop ? [DPOP_PARAMETER] : []),
+  ]
   const error = {
     description: 'An error',
     content: {
@@ -46,7 +59,10 @@ function operationOf({ path, style, docs }: Route): Readonly<Record<string, unkn
     },
   }
   const responses = Object.fromEntries(
-    Object.entries(docs.responses).map(([status, docsOf]) => [status, responseOf(docsOf)]),
+    Object.entries(docs.responses).map(([status, docsOf]) => [
+      status,
+      { ...responseOf(docsOf), ...(docs.dpop && { headers: DPOP_NONCE }) },
+    ]),
   )
   return {
     operationId: docs.operationId,
@@ -59,8 +75,26 @@ function operationOf({ path, style, docs }: Route): Readonly<Record<string, unkn
   }
 }
 
-const requirementsOf = (scheme: SecurityScheme): readonly Readonly<Record<string, readonly string[]>>[] =>
-  scheme === 'resource_server' ? [{ resource_server: [] }, { resource_server_secret: [] }] : [{ [scheme]: [] }]
+function requirementsOf(scheme: SecurityScheme): readonly Readonly<Record<string, readonly string[]>>[] {
+  if (scheme === 'resource_server')
+    return [{ resource_server: [] }, { resource_server_secret: [] }, { resource_server_certificate: [] }]
+  return scheme === 'credential' ? [{ credential: [] }, { credential_with_proof: [] }] : [{ [scheme]: [] }]
+}
+
+const DPOP_PARAMETER = {
+  name: 'DPoP',
+  in: 'header',
+  required: false,
+  description: 'A proof of the key that a credential is bound to, or is to be bound to (RFC 9449)',
+  schema: { type: 'string' },
+}
+
+const DPOP_NONCE = {
+  'DPoP-Nonce': {
+    description: 'What the next proof must carry; in every answer to a request with a DPoP header (RFC 9449 §8)',
+    schema: { type: 'string' },
+  },
+}
 
 function requestBodyOf({ form, json, jsonOptional, bytes }: Route['docs']): Readonly<Record<string, unknown>> {
   if (form) {

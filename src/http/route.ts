@@ -60,6 +60,8 @@ export interface RouteDocs {
   readonly tag: string
   /** Who may call; empty: anybody. */
   readonly security: readonly SecurityScheme[]
+  /** It reads DPoP proofs. */
+  readonly dpop: boolean
   readonly query?: z.ZodObject
   readonly form?: z.ZodType
   readonly json?: z.ZodType
@@ -78,6 +80,7 @@ interface Common {
   readonly summary: string
   readonly tag: string
   readonly security?: readonly SecurityScheme[]
+  readonly dpop?: boolean
   readonly responses: Readonly<Record<number, ResponseDocs>>
 }
 
@@ -87,11 +90,12 @@ const placed = ({ path, place = 'issuer', services = ['api', 'mtls'], isFrequent
   services,
   isFrequent,
 })
-const documented = ({ operationId, summary, tag, security = [], responses }: Common) => ({
+const documented = ({ operationId, summary, tag, security = [], dpop = false, responses }: Common) => ({
   operationId,
   summary,
   tag,
   security,
+  dpop,
   responses,
 })
 

@@ -22,6 +22,7 @@ export const revokeRoute = (deps: RevokeEndpointDeps): Route =>
     operationId: 'revoke',
     summary: 'End a credential, a ticket, or a deferred request',
     tag: 'oauth',
+    dpop: true,
     form: z.looseObject({
       token: z.string(),
       token_type_hint: z.string().optional(),

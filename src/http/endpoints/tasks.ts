@@ -156,6 +156,7 @@ const completeRoute = (deps: TaskEndpointDeps): Route =>
     summary: 'The task is done: all its credentials end now',
     tag: 'tasks',
     security: ['assertion', 'person', 'credential'],
+    dpop: true,
     body: holderBody,
     carries: ['client_assertion'],
     optional: true,

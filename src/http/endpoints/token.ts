@@ -33,10 +33,14 @@ export function tokenRoute(deps: TokenDeps): Route {
     operationId: 'token',
     summary: 'Exchange an assertion for a credential, or poll a deferred request',
     tag: 'oauth',
+    dpop: true,
     form: tokenForm,
     responses: {
       200: { description: 'A credential or a ticket', schema: tokenAnswer },
-      400: { description: 'Refused, or deferred (`authorization_pending`)', schema: oauthErrorSchema },
+      400: {
+        description: 'Refused, deferred (`authorization_pending`), or in need of a nonce (`use_dpop_nonce`)',
+        schema: oauthErrorSchema,
+      },
       401: { description: 'The client did not prove itself', schema: oauthErrorSchema },
       429: { description: 'Too fast', schema: oauthErrorSchema },
       503: { description: 'Nothing was issued; try again', schema: oauthErrorSchema },
