@@ -401,6 +401,7 @@ function routesOf(
     if (wait !== undefined) metrics.limited('workload')
     return wait
   }
+  const certificateMac = textMac(given.masterKey.derive('certificate-mac'))
   const exchange = createExchange({
     issuer,
     catalogue,
@@ -415,7 +416,7 @@ function routesOf(
     delivery,
     describe: grants.describe,
     deferralMac: textMac(given.masterKey.derive('deferral-mac')),
-    certificateMac: textMac(given.masterKey.derive('certificate-mac')),
+    certificateMac,
     authority: () => authorities.current(),
     isStillTrusted: createStillTrusted(settings.workloads),
     admit,
@@ -438,8 +439,24 @@ function routesOf(
   })
   const routes = [
     tokenRoute({ exchange, verifyPossession, delivery, metrics, log }),
-    introspectRoute({ clock, tokens, store: stores.issuance, safe: grants.safe, verifyResourceServer }),
-    revokeRoute({ ...grants, deferrals: stores.deferrals, tokens, verifyWorkload, verifyPossession }),
+    introspectRoute({
+      issuer,
+      clock,
+      tokens,
+      store: stores.issuance,
+      safe: grants.safe,
+      certificateMac,
+      authorities: () => authorities.all(),
+      verifyResourceServer,
+    }),
+    revokeRoute({
+      ...grants,
+      deferrals: stores.deferrals,
+      tokens,
+      verifyWorkload,
+      verifyPossession,
+      authorities: () => authorities.all(),
+    }),
     ...grantRoutes({ ...grants, callers, cursors: cursorsOf(given.masterKey) }),
     ...decisionRoutes({ ...grants, callers }),
     ...taskRoutes({ ...grants, callers }),

@@ -1,12 +1,4 @@
-import {
-  createPrivateKey,
-  createPublicKey,
-  generateKeyPairSync,
-  randomUUID,
-  type JsonWebKey,
-  type KeyObject,
-} from 'node:crypto'
-import { readFileSync, writeFileSync } from 'node:fs'
+import { createPublicKey, randomUUID, type JsonWebKey, type KeyObject } from 'node:crypto'
 import { SignJWT } from 'jose'
 import type { Clock } from '../runtime/clock.js'
 import { sha256Base64url } from '../runtime/digest.js'
@@ -14,6 +6,7 @@ import { isJson } from './wire.js'
 import type { Api, ApiAnswer, ApiRequest } from './api.js'
 import { CommandError } from './command-error.js'
 import { EXIT } from './exit-codes.js'
+import { openPrivateKey } from './private-key.js'
 
 /** A key of the workload's own, to which its credentials are bound (RFC 9449). */
 export interface DpopKey {
@@ -71,13 +64,7 @@ const asksForNonce = ({ body, challenge }: ApiAnswer): boolean =>
 
 /** `--dpop-key FILE`: PEM of a private key. One that is not there is made, for its owner's eyes alone. */
 export function openDpopKey(file: string, note: (text: string) => void): DpopKey {
-  const pem = readPem(file) ?? makePem(file, note)
-  let privateKey: KeyObject
-  try {
-    privateKey = createPrivateKey(pem)
-  } catch {
-    throw new CommandError(EXIT.usage, `${file} holds no private key`, 'PEM, without a password')
-  }
+  const privateKey = openPrivateKey(file, note)
   const alg = ALGORITHMS[privateKey.asymmetricKeyDetails?.namedCurve ?? privateKey.asymmetricKeyType ?? '']
   if (alg === undefined)
     throw new CommandError(EXIT.usage, `${file} holds a key of another kind`, 'EC on P-256 or P-384, Ed25519, or RSA')
@@ -90,25 +77,4 @@ const ALGORITHMS: Readonly<Record<string, string | undefined>> = {
   secp384r1: 'ES384',
   ed25519: 'EdDSA',
   rsa: 'PS256',
-}
-
-function readPem(file: string): string | undefined {
-  try {
-    return readFileSync(file, 'utf8')
-  } catch (error) {
-    if (error instanceof Error && 'code' in error && error.code === 'ENOENT') return undefined
-    throw new CommandError(EXIT.usage, `${file} cannot be read`)
-  }
-}
-
-function makePem(file: string, note: (text: string) => void): string {
-  const { privateKey } = generateKeyPairSync('ec', { namedCurve: 'P-256' })
-  const pem = privateKey.export({ format: 'pem', type: 'pkcs8' }).toString()
-  try {
-    writeFileSync(file, pem, { mode: 0o600, flag: 'wx' })
-  } catch {
-    throw new CommandError(EXIT.usage, `${file} cannot be made`)
-  }
-  note(`made the key ${file}: whoever has it can use what is bound to it`)
-  return pem
 }

@@ -18,6 +18,8 @@ export interface Wanted {
   readonly lifetime?: number | undefined
   readonly task?: string | undefined
   readonly grantId?: string | undefined
+  /** PEM: a certificate for its key, in place of a JWT. */
+  readonly csr?: string | undefined
 }
 
 export interface ExchangeDeps {
@@ -69,6 +71,7 @@ export const requestExchange = (
       lifetime: wanted.lifetime?.toString(),
       task: wanted.task,
       grant_id: wanted.grantId,
+      ...(wanted.csr === undefined ? {} : { requested_token_type: TOKEN_TYPE.x509Certificate, csr: wanted.csr }),
     },
   })
 

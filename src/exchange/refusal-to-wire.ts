@@ -48,6 +48,11 @@ export function refusalToWire(refusal: ExchangeRefusal): OAuthError {
       return refusal.binding === 'mtls'
         ? wire('invalid_request', 'the credential is bound to a client certificate: show that certificate')
         : wire('invalid_dpop_proof', 'the credential is bound to a key: send a DPoP proof of that key')
+    case 'certificate_not_proved':
+      return wire(
+        'invalid_client',
+        'a certificate is public: show it by mutual TLS, or send a client_assertion of the run that it was issued to',
+      )
     case 'task_missing':
       return wire('invalid_request', 'send task: this source does not name its runs')
     case 'type_not_issued':

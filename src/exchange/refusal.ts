@@ -25,6 +25,8 @@ export type ExchangeRefusal =
   | { readonly reason: 'binding_missing'; readonly binding: Binding }
   /** A credential of ours that is bound came without a proof of its key. */
   | { readonly reason: 'key_not_proved'; readonly binding: Binding }
+  /** A certificate came alone: whoever has met its holder has it too. */
+  | { readonly reason: 'certificate_not_proved' }
   | { readonly reason: 'task_missing' }
   | { readonly reason: 'type_not_issued'; readonly type: CredentialType }
   | { readonly reason: 'csr_refused'; readonly because: CsrRefusal }

@@ -2,13 +2,16 @@ import { isDeferralCode } from '../oauth/token-request.js'
 import { authenticateClient } from '../exchange/authenticate-client.js'
 import { ticketClaim } from '../exchange/ticket-claim.js'
 import { changeTo } from '../grants/end-grant.js'
+import { parseCredentialDocument } from '../grants/documents.js'
 import type { GrantDeps } from '../grants/grant-deps.js'
 import { storedAsOf } from '../grants/lifecycle.js'
 import { reviseGrant } from '../grants/revise-grant.js'
 import { claimProof } from '../grants/proof-claim.js'
 import { holderByKeys, holderOf } from '../grants/whereabouts.js'
 import type { DeferralStore } from '../grants/deferral-store.js'
+import type { Authority } from '../issuance/authority.js'
 import type { TicketClaims, Tokens } from '../issuance/jwt.js'
+import { isCertificatePem, readOwnCertificate, type OwnCertificate } from '../issuance/own-certificate.js'
 import type { EpochSeconds } from '../runtime/clock.js'
 import { sha256Base64url } from '../runtime/digest.js'
 import { shardOf, shardOfDeferralCode, type Shard } from '../runtime/ids.js'
@@ -22,6 +25,7 @@ export interface RevokeDeps extends GrantDeps {
   readonly deferrals: DeferralStore
   readonly tokens: Tokens
   readonly verifyWorkload: VerifyWorkload
+  readonly authorities: () => readonly Authority[]
 }
 
 export interface RevokeRequest {
@@ -33,11 +37,13 @@ export interface RevokeRequest {
 }
 
 /**
- * RFC 7009: whoever holds a token may end it, and of one that is bound whoever proves its key. A credential ends with everything handed on from it; a ticket is used up; a
- * deferral code is cancelled by whom it was given to. What is unknown or has ended is answered alike (§2.2).
+ * RFC 7009: whoever holds a token may end it, and of one that is bound whoever proves its key. A credential ends with everything
+ * handed on from it; a ticket is used up; a deferral code is cancelled by whom it was given to. What is unknown or has ended is
+ * answered alike (§2.2).
  */
 export async function revokeToken(deps: RevokeDeps, request: RevokeRequest): Promise<Result<'done', ExchangeRefusal>> {
   if (isDeferralCode(request.token)) return cancelDeferral(deps, request)
+  if (isCertificatePem(request.token)) return revokeCertificate(deps, request)
   const now = deps.clock.now()
   switch (deps.tokens.typOf(request.token)) {
     case 'at+jwt': {
@@ -63,6 +69,40 @@ export async function revokeToken(deps: RevokeDeps, request: RevokeRequest): Pro
     case undefined:
       return ok('done')
   }
+}
+
+/**
+ * Everybody who met a certificate has it, on the wire too (RFC 8446 §4.4 alone hides it): so it takes its key, by mutual TLS, or
+ * an assertion of the run that it was issued to.
+ */
+async function revokeCertificate(deps: RevokeDeps, request: RevokeRequest): Promise<Result<'done', ExchangeRefusal>> {
+  const now = deps.clock.now()
+  const own = readOwnCertificate(request.token, deps.authorities())
+  const standing = own === undefined ? undefined : await deps.stores.issuance.look(own.id, now)
+  if (own === undefined || standing === undefined) return ok('done')
+  const { credential } = standing
+  const { holder, workload, audience } = parseCredentialDocument(credential.document)
+  const proved = await mayRevoke(deps, request, own, holder)
+  if (!proved.ok) return proved
+  const subject = { grantId: credential.grantId, taskId: credential.taskId, credentialId: own.id, workload, audience }
+  const event = deps.describe(shardOf(own.id), 'credential.revoked', now, subject, { by: 'holder' })
+  await deps.stores.issuance.endCredential(own.id, 'revoked', now, [event])
+  return ok('done')
+}
+
+async function mayRevoke(
+  deps: RevokeDeps,
+  { clientAssertion, clientId, proof }: RevokeRequest,
+  own: OwnCertificate,
+  holder: string,
+): Promise<Result<'done', ExchangeRefusal>> {
+  if (proof.certificate?.x5tS256 === own.x5tS256) return ok('done')
+  if (clientAssertion === undefined) return refuse({ reason: 'certificate_not_proved' })
+  const client = await authenticateClient(deps, clientAssertion, clientId)
+  if (!client.ok) return client
+  return holderOf(client.value, []) === holder
+    ? ok('done')
+    : refuse({ reason: 'client_refused', because: { reason: 'client_is_not_the_holder' } })
 }
 
 /** Used up like one that was redeemed; whoever is first says what became of it. */

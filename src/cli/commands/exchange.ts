@@ -1,6 +1,9 @@
 import type { Command } from 'commander'
 import { Option } from 'commander'
 import { readFileSync } from 'node:fs'
+import { buildCsr } from '../../x509/build-csr.js'
+import { SUPPORTED_KEYS } from '../../x509/public-key.js'
+import { signingAlgorithmOf } from '../../x509/signing.js'
 import { grantId, repeated, seconds } from '../arguments.js'
 import { requireAssertion, withAssertion, type AssertionOptions } from '../assertion.js'
 import { CommandError } from '../command-error.js'
@@ -8,6 +11,7 @@ import type { Bind } from '../context.js'
 import { openDpopKey, provingApi } from '../dpop-key.js'
 import { exchange as performExchange, type Wanted } from '../exchange.js'
 import { EXIT } from '../exit-codes.js'
+import { openPrivateKey } from '../private-key.js'
 
 interface Options extends AssertionOptions {
   readonly audience: string
@@ -19,6 +23,9 @@ interface Options extends AssertionOptions {
   readonly grant?: string
   readonly wait?: number | true
   readonly dpopKey?: string
+  readonly csr?: string
+  readonly certificate?: true
+  readonly key?: string
 }
 
 const DEFAULT_WAIT_SECONDS = 3600
@@ -28,6 +35,8 @@ Examples:
   $ errand exchange --assertion-file token.jwt --audience https://deploy.example.com --scope deploy:staging
   $ errand exchange --assertion-command ./fresh-token.sh --audience https://deploy.example.com \\
       --scope deploy:production --purpose "release 4.2" --wait 30m
+  $ errand exchange --assertion-file token.jwt --audience https://deploy.example.com --scope deploy:staging \\
+      --certificate --key deploy.key > deploy.pem
 
 The credential goes to standard output, all else to standard error. Where an assertion serves once only, waiting needs
 a fresh one for each question: --assertion-command, or a file that something keeps fresh. With --dpop-key the key is
@@ -47,6 +56,14 @@ export const exchange = (parent: Command, bind: Bind): Command =>
       )
       .option('--lifetime <time>', 'a shorter life than it would get', seconds)
       .option('--task <name>', 'tells several errands of one run apart')
+      .addOption(
+        new Option(
+          '--csr <file>',
+          'a certificate for the key of this request (PKCS #10, PEM), in place of a JWT',
+        ).conflicts(['certificate', 'key']),
+      )
+      .option('--certificate', 'a certificate for the key of --key, in place of a JWT')
+      .option('--key <file>', 'the private key for --certificate, PEM; made where there is none')
       .option('--grant <grant>', 'under this grant', grantId)
       .option('--dpop-key <file>', 'bind it to this key of yours (PEM; made if it is not there)')
       .addHelpText('after', EXAMPLES),
@@ -57,7 +74,7 @@ export const exchange = (parent: Command, bind: Bind): Command =>
       const api = key === undefined ? session.api() : provingApi(session.api(), key, io.clock)
       const answer = await performExchange(
         { api, assertion, isKeyed: key !== undefined, nowMs: () => io.clock.nowMs(), progress: output.note },
-        wantedOf(options),
+        wantedOf(options, output.note),
         wait,
       )
       output.result(answer, () => answer.access_token)
@@ -65,18 +82,38 @@ export const exchange = (parent: Command, bind: Bind): Command =>
     },
   )
 
-function wantedOf(options: Options): Wanted {
+function wantedOf(options: Options, note: (text: string) => void): Wanted {
   const { audience, purpose, lifetime, task, grant } = options
   const scope = options.scope?.join(' ')
-  const details = options.detailsFile === undefined ? undefined : readDetails(options.detailsFile)
+  const details = options.detailsFile === undefined ? undefined : readText(options.detailsFile)
   if (scope === undefined && details === undefined)
     throw new CommandError(EXIT.usage, 'what must it allow?', 'give --scope SCOPE or --details-file FILE')
   if (options.wait !== undefined && purpose === undefined)
     throw new CommandError(EXIT.usage, 'people want to know why', 'give --purpose TEXT with --wait')
-  return { audience, scope, authorizationDetails: details, purpose, lifetime, task, grantId: grant }
+  return {
+    audience,
+    scope,
+    authorizationDetails: details,
+    purpose,
+    lifetime,
+    task,
+    grantId: grant,
+    csr: csrOf(options, note),
+  }
 }
 
-function readDetails(file: string): string {
+function csrOf({ csr, certificate, key }: Options, note: (text: string) => void): string | undefined {
+  if (csr !== undefined) return readText(csr)
+  if ((certificate === undefined) !== (key === undefined))
+    throw new CommandError(EXIT.usage, 'a certificate is for a key', 'give --certificate and --key FILE, or --csr FILE')
+  if (key === undefined) return undefined
+  const privateKey = openPrivateKey(key, note)
+  if (signingAlgorithmOf(privateKey) === undefined)
+    throw new CommandError(EXIT.usage, `${key} holds a key that is not certified`, SUPPORTED_KEYS)
+  return buildCsr(privateKey)
+}
+
+function readText(file: string): string {
   try {
     return readFileSync(file, 'utf8')
   } catch {

@@ -25,7 +25,7 @@ export const introspectRoute = (deps: IntrospectEndpointDeps): Route =>
     tag: 'oauth',
     security: ['resource_server'],
     form: z.looseObject({
-      token: z.string(),
+      token: z.string().describe('the JWT, or the PEM of the certificate'),
       token_type_hint: z.string().optional(),
       client_id: z.string().optional(),
     }),
@@ -118,6 +118,6 @@ const introspectionSchema = z.looseObject({
   grant_id: z.string().optional(),
   task_id: z.string().optional(),
   act: z.looseObject({ sub: z.string() }).optional(),
-  token_type: z.enum(['Bearer', 'DPoP']).optional(),
+  token_type: z.enum(['Bearer', 'DPoP', 'N_A']).optional(),
   cnf: z.union([z.strictObject({ jkt: z.string() }), z.strictObject({ 'x5t#S256': z.string() })]).optional(),
 })

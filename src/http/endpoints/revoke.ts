@@ -24,7 +24,7 @@ export const revokeRoute = (deps: RevokeEndpointDeps): Route =>
     tag: 'oauth',
     dpop: true,
     form: z.looseObject({
-      token: z.string(),
+      token: z.string().describe('the JWT, the PEM of the certificate, the ticket or the deferral code'),
       token_type_hint: z.string().optional(),
       client_assertion: z.string().optional(),
       client_assertion_type: z.string().optional(),
@@ -32,7 +32,10 @@ export const revokeRoute = (deps: RevokeEndpointDeps): Route =>
     responses: {
       200: { description: 'It is over, or never was' },
       400: { description: 'Malformed, or without the proof of the key that it is bound to', schema: oauthErrorSchema },
-      401: { description: 'A deferral code needs the proofs of whom it was given to', schema: oauthErrorSchema },
+      401: {
+        description: 'A deferral code or a certificate needs the proofs of whom it was given to',
+        schema: oauthErrorSchema,
+      },
       503: { description: 'Nothing was ended as far as we know; try again', schema: oauthErrorSchema },
     },
     handle: (form, context) => answerRevocation(deps, form, context),

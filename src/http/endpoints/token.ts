@@ -182,6 +182,7 @@ const tokenForm = z
     scope: z.string().optional(),
     authorization_details: z.string().optional().describe('JSON (RFC 9396)'),
     requested_token_type: z.string().optional(),
+    csr: z.string().optional().describe('for a certificate: PKCS #10, PEM or base64url of the DER'),
     actor: z.string().optional().describe('for a ticket: the SPIFFE id of who may redeem it'),
     grant_id: z.string().optional(),
     task: z.string().optional(),
@@ -193,7 +194,7 @@ const tokenForm = z
   .describe('RFC 8693 §2.1 and Deferred Token Response')
 
 const tokenAnswer = z.object({
-  access_token: z.string(),
+  access_token: z.string().describe('the JWT, the certificate and its chain as PEM, or the ticket'),
   issued_token_type: z.string(),
   token_type: z.enum(['Bearer', 'DPoP', 'N_A']),
   expires_in: z.int(),

@@ -30,6 +30,7 @@ const TABLE: readonly (readonly [ExchangeRefusal, string, number])[] = [
   [{ reason: 'grants_several', ids: [id] }, 'invalid_request', 400],
   [{ reason: 'client_refused', because }, 'invalid_client', 401],
   [{ reason: 'client_missing' }, 'invalid_client', 401],
+  [{ reason: 'certificate_not_proved' }, 'invalid_client', 401],
   [{ reason: 'client_id_mismatch' }, 'invalid_client', 401],
   [{ reason: 'target_missing' }, 'invalid_target', 400],
   [{ reason: 'target_unknown' }, 'invalid_target', 400],
