@@ -11,7 +11,15 @@ const MIN_RSA_EXPONENT = 65_537n
  * The key of a certificate that somebody else made; `undefined` for what is weak, unknown or malformed: DSA, curves without a
  * name, points off their curve, short moduli and small exponents. Errand's own certificates are pickier (`public-key.ts`).
  */
-export function keyOf({ spki }: ParsedCertificate): KeyObject | undefined {
+export function keyOf(certificate: ParsedCertificate): KeyObject | undefined {
+  // Roots are asked for their keys with each path, and an import costs more than a verification.
+  if (!keys.has(certificate)) keys.set(certificate, strongKeyOf(certificate))
+  return keys.get(certificate)
+}
+
+const keys = new WeakMap<ParsedCertificate, KeyObject | undefined>()
+
+function strongKeyOf({ spki }: ParsedCertificate): KeyObject | undefined {
   const key = importKey(spki)
   const { namedCurve, modulusLength = 0, publicExponent = 0n } = key?.asymmetricKeyDetails ?? {}
   switch (key?.asymmetricKeyType) {
