@@ -151,7 +151,7 @@ describe('a certificate', () => {
     const [tbs, , signature] = outer?.children ?? []
     const other = der.sequence(der.oid(OIDS.ecdsaWithSha384))
     const changed = der.encode(
-      der.sequence(der.raw(tbs?.bytes ?? ''), other, der.raw(signature?.bytes ?? Buffer.alloc(0))),
+      der.sequence(der.raw(tbs?.bytes ?? Buffer.alloc(0)), other, der.raw(signature?.bytes ?? Buffer.alloc(0))),
     )
     expect(parseCertificate(changed)).toEqual({ ok: false, refusal: 'names two signature algorithms' })
   })
