@@ -61,7 +61,7 @@ import { createRevocationLists, type RevocationLists } from './workloads/revocat
 import { createResourceServerVerifier } from './workloads/verify-resource-server.js'
 import { createSvidVerifier } from './workloads/verify-svid.js'
 import { createWorkloadVerifier } from './workloads/verify-workload.js'
-import type { Workload } from './workloads/workload.js'
+import { limitKeyOf, type RateLimited } from './workloads/workload.js'
 
 /** A running broker. This file alone picks adapters and wires the parts; each part gets exactly what it needs. */
 export interface Broker {
@@ -396,8 +396,8 @@ function routesOf(
     createDpopVerifier({ origins: originsOf(settings), clock, nonces: dpopNonces }),
   )
   const workloadLimit = createRateLimit({ perMinute: limits.requestsPerMinute.workload, clock })
-  const admit = (workload: Pick<Workload, 'spiffeId'>): number | undefined => {
-    const wait = workloadLimit.take(workload.spiffeId)
+  const admit = (caller: RateLimited): number | undefined => {
+    const wait = workloadLimit.take(limitKeyOf(caller))
     if (wait !== undefined) metrics.limited('workload')
     return wait
   }

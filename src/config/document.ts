@@ -276,7 +276,9 @@ const oidcPeople = z
     same_person: value
       .claim()
       .optional()
-      .describe("The claim that joins one human's accounts; `email` counts only with `email_verified`."),
+      .describe(
+        "The claim that joins one human's accounts; `email` counts only with `email_verified`. Required of each where there are several people issuers.",
+      ),
     links: z
       .record(value.name(), value.claim())
       .default({})
@@ -476,6 +478,10 @@ const limits = z
   .strictObject({
     body_bytes: value.wholeNumber(1024, 65_536).default(65_536).describe('The longest request body.'),
     pending_per_workload: value.wholeNumber(1, 10_000).default(10).describe('Pending grants of one workload.'),
+    pending_per_person: value
+      .wholeNumber(1, 10_000)
+      .default(20)
+      .describe('Pending grants that one person has asked for, over all their accounts.'),
     pending_per_group: value.wholeNumber(1, 100_000).default(200).describe('Pending grants that wait for one group.'),
     requests_per_minute: z
       .strictObject({

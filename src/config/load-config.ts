@@ -76,6 +76,7 @@ const limitsOf = (entry: ConfigDocument['limits']): Limits => ({
   bodyBytes: entry.body_bytes,
   pendingPerWorkload: entry.pending_per_workload,
   pendingPerGroup: entry.pending_per_group,
+  pendingPerPerson: entry.pending_per_person,
   requestsPerMinute: entry.requests_per_minute,
   coolDown: entry.cool_down,
   pollInterval: entry.poll_interval,

@@ -12,12 +12,14 @@ const DEFAULT_LEEWAY = 30
 
 export function settlePeople(draft: Draft, dataDirectory: string, desk: Desk): readonly PeopleSource[] {
   checkLocals(draft, desk)
+  checkJoins(draft, desk)
   return draft.people.flatMap((entry, at) =>
     entry === undefined ? [] : [settleSource(entry, at, draft, dataDirectory, desk)],
   )
 }
 
 function settleSource(entry: PeopleEntry, at: number, draft: Draft, dataDirectory: string, desk: Desk): PeopleSource {
+  checkName(entry, at, desk)
   checkLinks(entry, at, draft, desk)
   const requirement = requirementOf(entry.require)
   if (entry.preset === 'local') {
@@ -44,6 +46,31 @@ const requirementOf = (entry: PeopleEntry['require']): PersonRequirement => ({
   ...(entry.acr_values === undefined ? {} : { acrValues: entry.acr_values }),
   ...(entry.amr === undefined ? {} : { amr: entry.amr }),
 })
+
+/** What stands before the colon in `by`, where no person acted: `rule:<id>`, and the SPIFFE ids of workloads. */
+const OTHER_ACTORS = ['rule', 'spiffe']
+
+function checkName({ name }: PeopleEntry, at: number, desk: Desk): void {
+  if (OTHER_ACTORS.includes(name))
+    desk.report(['people', at, 'name'], 'is the name of something else', 'take another name')
+}
+
+/**
+ * One human with accounts at two issuers is told apart from two humans by `same_person` alone (invariant 6). An issuer whose
+ * people approve nothing counts as well: who asks there could approve at the other.
+ */
+function checkJoins(draft: Draft, desk: Desk): void {
+  if (draft.people.length < 2) return
+  draft.people.forEach((entry, at) => {
+    if (entry?.preset === 'local' && draft.people.some((other) => other?.preset === 'oidc')) {
+      const remedy = 'keep one of them: nothing says who of the others the local person is'
+      desk.report(['people', at], 'is a local person beside others', remedy)
+    }
+    if (entry?.preset !== 'oidc' || entry.same_person !== undefined) return
+    const remedy = 'name the claim that has the same value at all issuers, such as email or an employee number'
+    desk.report(['people', at, 'same_person'], 'is missing: one human could count twice', remedy)
+  })
+}
 
 function checkLinks(entry: PeopleEntry, at: number, draft: Draft, desk: Desk): void {
   const known = draft.workloads.flatMap((workload) => (workload === undefined ? [] : [workload.name]))

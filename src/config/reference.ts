@@ -111,6 +111,7 @@ Besides mistakes of form:
 - one issuer twice; Errand itself as an issuer, or as the audience of a resource; an issuer of both machines and people without disjoint audiences;
 - an \`owner\` or an approver group without a role, a tier that nobody defines, an empty list of approvals, a count of 0;
 - an \`allow\` rule that does not state the anchor claim exactly, that trusts an issuer which is not under \`workloads\`, or in a tier where people decide;
+- several people issuers of which one has no \`same_person\`, or with the local person among them: one human could count twice;
 - \`preset: local\` where another machine can reach the api;
 - Redis without \`keys.encryption_key_file\`, or with a password in its URL;
 - what this build cannot do: \`policies\`, and \`signed: true\`. Where people approve,

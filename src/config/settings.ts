@@ -76,6 +76,7 @@ export interface Limits {
   readonly bodyBytes: number
   readonly pendingPerWorkload: number
   readonly pendingPerGroup: number
+  readonly pendingPerPerson: number
   readonly requestsPerMinute: { readonly workload: number; readonly address: number }
   /** After a denial. */
   readonly coolDown: number

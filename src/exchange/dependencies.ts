@@ -9,7 +9,7 @@ import type { Clock } from '../runtime/clock.js'
 import type { Ids } from '../runtime/ids.js'
 import type { VerifySvid } from '../workloads/verify-svid.js'
 import type { VerifyWorkload } from '../workloads/verify-workload.js'
-import type { Workload } from '../workloads/workload.js'
+import type { RateLimited, Workload } from '../workloads/workload.js'
 import type { Delivery } from './delivery.js'
 
 /** What the use case of `/token` needs. Composed once (`compose.ts`). */
@@ -38,7 +38,7 @@ export interface ExchangeDeps {
   /** Whether a workload that was verified before would be believed today. */
   readonly isStillTrusted: (workload: Workload) => boolean
   /** Seconds to wait when this workload asks too often; `undefined` to go on. */
-  readonly admit: (workload: Pick<Workload, 'spiffeId'>) => number | undefined
+  readonly admit: (caller: RateLimited) => number | undefined
 }
 
 export interface ExchangeLimits {
@@ -48,4 +48,5 @@ export interface ExchangeLimits {
   readonly pollInterval: number
   readonly pendingPerWorkload: number
   readonly pendingPerGroup: number
+  readonly pendingPerPerson: number
 }

@@ -58,7 +58,7 @@ export async function makeTicket(
   if (!parent.ok) return refused({ reason: 'subject_refused', because: parent.refusal })
   const holder = await identifyHolder(deps, request, parent.value, proof)
   if (!holder.ok) return refused(holder.refusal)
-  const wait = deps.admit(holder.value)
+  const wait = deps.admit(holder.value.workload ?? holder.value)
   if (wait !== undefined) return refused({ reason: 'too_fast', retryAfter: wait })
   if ((await claimProof(deps.stores.issuance, proof, deps.clock.now())) === 'used')
     return recordRefusal(deps, evidenceOf(holder.value), { reason: 'proof_used' })

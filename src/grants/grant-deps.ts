@@ -23,6 +23,7 @@ export interface GrantDeps {
 export interface GrantLimits {
   readonly pendingPerWorkload: number
   readonly pendingPerGroup: number
+  readonly pendingPerPerson: number
   /** Seconds for which requests equal to a denied one are refused. */
   readonly coolDown: number
   /** Seconds; a task's lease. */

@@ -144,13 +144,13 @@ export interface GrantStore {
   ): Promise<readonly GrantId[]>
   /** Forgets an ended grant whose deadline has passed; of one that is not there, the deadline. */
   forget(id: GrantId, now: EpochSeconds): Promise<void>
-  /** Reserves one of `limit` places among the pending grants of an approver group until the time given. Idempotent by grant. */
+  /** Reserves one of `limit` places among the pending grants of an approver group, or of a requester, until the time given. Idempotent by grant. */
   reservePending(
-    group: string,
+    whose: string,
     id: GrantId,
     until: EpochSeconds,
     limit: number,
     now: EpochSeconds,
   ): Promise<'reserved' | 'full'>
-  releasePending(group: string, id: GrantId): Promise<void>
+  releasePending(whose: string, id: GrantId): Promise<void>
 }

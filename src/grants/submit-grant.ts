@@ -16,13 +16,13 @@ export interface Submission {
 }
 
 type SubmitDeps = Pick<GrantDeps, 'safe'> & {
-  readonly limits: Pick<GrantDeps['limits'], 'pendingPerWorkload' | 'pendingPerGroup'>
+  readonly limits: Pick<GrantDeps['limits'], 'pendingPerWorkload' | 'pendingPerGroup' | 'pendingPerPerson'>
   readonly stores: Pick<GrantDeps['stores'], 'grants'>
 }
 
 /**
- * Hands a pending grant to the store within the limits: so many for each workload, and so many for each approver group,
- * so that nobody can bury what people must look at (invariant 14).
+ * Hands a pending grant to the store within the limits: so many for each workload, for each person who asks, and for each
+ * approver group, so that nobody can bury what people must look at (invariant 14).
  */
 export async function submitGrant(deps: SubmitDeps, submission: Submission): Promise<GrantRequested> {
   const { grant } = submission
@@ -49,10 +49,11 @@ const request = (deps: SubmitDeps, submission: Submission, pendingLimit: number)
   })
 
 async function reservePlaces(deps: SubmitDeps, grant: Grant): Promise<boolean> {
-  const { id, required_reviews } = grant.terms
-  for (const { group } of required_reviews) {
-    const limit = deps.limits.pendingPerGroup
-    const place = await deps.stores.grants.reservePending(group, id, decideBy(grant), limit, grant.createdAt)
+  const { pendingPerGroup, pendingPerPerson } = deps.limits
+  for (const { whose, isPerson } of placesOf(grant)) {
+    const limit = isPerson ? pendingPerPerson : pendingPerGroup
+    const { id } = grant.terms
+    const place = await deps.stores.grants.reservePending(whose, id, decideBy(grant), limit, grant.createdAt)
     if (place === 'full') {
       await releasePlaces(deps, grant)
       return false
@@ -63,5 +64,17 @@ async function reservePlaces(deps: SubmitDeps, grant: Grant): Promise<boolean> {
 
 /** A place that is not given back (an outage) is free again when the grant's time to be decided has passed. */
 export async function releasePlaces(deps: Pick<SubmitDeps, 'stores'>, grant: Grant): Promise<void> {
-  for (const { group } of grant.terms.required_reviews) await deps.stores.grants.releasePending(group, grant.terms.id)
+  for (const { whose } of placesOf(grant)) await deps.stores.grants.releasePending(whose, grant.terms.id)
+}
+
+interface Place {
+  readonly whose: string
+  readonly isPerson: boolean
+}
+
+/** The requester's comes first: who has none left takes no group's. No group's name has a line feed in it (`config/values.ts`). */
+function placesOf({ terms: { requested_by, required_reviews }, requesterSamePerson }: Grant): readonly Place[] {
+  const groups = required_reviews.map(({ group }) => ({ whose: group, isPerson: false }))
+  if (requested_by.kind !== 'person') return groups
+  return [{ whose: `person\n${requesterSamePerson ?? requested_by.id}`, isPerson: true }, ...groups]
 }

@@ -13,7 +13,7 @@ import { provesConfirmation, type ProofOfPossession } from '../workloads/possess
 import type { VerifyPossession } from '../workloads/verify-possession.js'
 import type { VerifySvid } from '../workloads/verify-svid.js'
 import type { VerifyWorkload } from '../workloads/verify-workload.js'
-import type { Workload } from '../workloads/workload.js'
+import type { RateLimited, Workload } from '../workloads/workload.js'
 import type { HttpAnswer, RequestContext } from './answer.js'
 import { problemAnswer, refusalAnswer } from './errors.js'
 
@@ -37,7 +37,7 @@ export interface CallerDeps {
   /** Where DPoP proofs are used up. */
   readonly proofs: Pick<IssuanceStore, 'claim'>
   /** Seconds to wait when this workload comes too fast; `undefined` lets it in. Shared with the exchange. */
-  readonly admit: (workload: Pick<Workload, 'spiffeId'>) => number | undefined
+  readonly admit: (caller: RateLimited) => number | undefined
 }
 
 /** `requirement`: how fresh and strong a person's sign-in must be for this act. */

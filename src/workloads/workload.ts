@@ -37,6 +37,16 @@ export interface Workload {
   readonly assertion: PresentedAssertion
 }
 
+/** Who is counted by the limit of a workload: one that proved itself, or one known by its credential alone. */
+export type RateLimited = Pick<Workload, 'spiffeId'> & Partial<Pick<Workload, 'source' | 'anchor'>>
+
+/**
+ * What the limit of a workload counts by: its source and anchor, not its whole SPIFFE id, whose further segments (an
+ * environment) a pipeline may name at will. The name of a source has no space in it.
+ */
+export const limitKeyOf = ({ spiffeId, source, anchor }: RateLimited): string =>
+  source !== undefined && anchor !== undefined ? `${source} ${anchor.value}` : spiffeId.split('/', 5).join('/')
+
 export interface PresentedAssertion {
   /** Identifies the assertion, whichever role or instance it is shown in: hash of (issuer, `jti`), or of the decoded header and payload where there is no `jti`. */
   readonly key: string

@@ -75,7 +75,7 @@ export class EmbeddedGrantStore implements GrantStore {
   }
 
   reservePending(
-    group: string,
+    whose: string,
     id: GrantId,
     until: EpochSeconds,
     limit: number,
@@ -83,7 +83,7 @@ export class EmbeddedGrantStore implements GrantStore {
   ): Promise<'reserved' | 'full'> {
     return this.database.step(() => {
       const { reservations } = this.tables
-      const prefix = groupPrefix(group)
+      const prefix = placesPrefix(whose)
       const places = [...reservations.scan(beginningWith(prefix))]
       const taken = places.filter(({ key, value }) => value > now && key !== prefix + idKey(id))
       const again = places.some(({ key, value }) => value > now && key === prefix + idKey(id))
@@ -94,14 +94,14 @@ export class EmbeddedGrantStore implements GrantStore {
     })
   }
 
-  releasePending(group: string, id: GrantId): Promise<void> {
+  releasePending(whose: string, id: GrantId): Promise<void> {
     return this.database.step(() => {
-      this.tables.reservations.remove(groupPrefix(group) + idKey(id))
+      this.tables.reservations.remove(placesPrefix(whose) + idKey(id))
     })
   }
 }
 
-const groupPrefix = (group: string): string => `${textKey(group)}\0`
+const placesPrefix = (whose: string): string => `${textKey(whose)}\0`
 
 function find(tables: Tables, { shard, anchor, run, errand }: Whereabouts): Found {
   const { version, ended, grants } = runEntry(tables, shard, run)

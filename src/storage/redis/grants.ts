@@ -15,7 +15,7 @@ import {
   evidenceKey,
   grantIdIn,
   grantKey,
-  groupKey,
+  placesKey,
   joinKey,
   listKey,
   openCodesKey,
@@ -93,12 +93,12 @@ export const redisGrantStore = (commands: Commands): GrantStore => ({
     await commands.change(FORGET, [grantKey(id), deadlinesKey(shard), listKey(shard)], [now])
   },
 
-  async reservePending(group, id, until, limit, now) {
-    return wordOf(await commands.change(RESERVE, [groupKey(group)], [now, id, until, limit]), ['reserved', 'full'])
+  async reservePending(whose, id, until, limit, now) {
+    return wordOf(await commands.change(RESERVE, [placesKey(whose)], [now, id, until, limit]), ['reserved', 'full'])
   },
 
-  async releasePending(group, id) {
-    await commands.single('zrem', [groupKey(group), id])
+  async releasePending(whose, id) {
+    await commands.single('zrem', [placesKey(whose), id])
   },
 })
 

@@ -65,9 +65,9 @@ export const endsKey = (shard: Shard): string => `${tag(shard)}f`
 export const countersKey = (shard: Shard): string => `${tag(shard)}m`
 export const probeKey = (shard: Shard): string => `${tag(shard)}q`
 
-/** Approver groups belong to no shard: their places are kept in that of a digest of their name. */
-export function groupKey(group: string): string {
-  const digest = sha256Base64url(group)
+/** Approver groups and people belong to no shard: their places are kept in that of a digest of their name. */
+export function placesKey(whose: string): string {
+  const digest = sha256Base64url(whose)
   return `${tag(shardOfDigest(digest))}w${shortDigest(digest)}`
 }
 

@@ -323,6 +323,7 @@ const sectionsOf = ({ ci, jobs, agents, corp, secret, schemaFile, limits }: Fact
     limits: {
       pending_per_workload: 1000,
       pending_per_group: 10_000,
+      pending_per_person: 1000,
       requests_per_minute: { workload: 1_000_000, address: 1_000_000 },
       ...limits,
     },

@@ -313,6 +313,48 @@ describe.each(STORES)('contract §1, A grant: asked for beforehand, on $name', (
   })
 })
 
+describe.each(STORES)('invariant 14: one person cannot bury what people must look at, on $name', (store) => {
+  let stage: Stage
+  let ci: string
+  beforeAll(async () => {
+    stage = await openStage(store, { limits: { pending_per_person: 2 } })
+    ci = issuerOf(await stage.newRun().assertion())
+  })
+  afterAll(() => stage.stop())
+
+  let asked = 0
+  const ask = (token: string) =>
+    stage.broker.call('POST', '/grants', token, {
+      delegate: { issuer: ci, claims: { repository_id: String(++asked) } },
+      access: [{ audience: DEPLOY, scope: 'deploy:production' }],
+      purpose: `request ${asked}`,
+    })
+
+  test('so many pending grants of one person, whoever else they are for; others ask all the same', async () => {
+    const eve = await stage.person('eve', [])
+    const first = await ask(eve)
+    expect(first.status).toBe(201)
+    expect((await ask(eve)).status).toBe(201)
+    const full = await ask(eve)
+    expect(full).toMatchObject({ status: 429, body: { type: 'urn:errand:problem:too_many_pending' } })
+    expect(Number(full.headers.get('retry-after'))).toBeGreaterThan(0)
+    expect((await ask(await stage.person('bob', []))).status).toBe(201)
+    expect((await ask(await stage.newRun().assertion())).status).not.toBe(429)
+
+    // What is decided or withdrawn makes room.
+    await stage.broker.call('POST', `/grants/${String(first.body['id'])}/revoke`, eve)
+    expect((await ask(eve)).status).toBe(201)
+    expect((await ask(eve)).status).toBe(429)
+  })
+
+  test('of fifty at once, exactly as many as there are places', async () => {
+    const mallory = await stage.person('mallory', [])
+    const answers = await Promise.all(Array.from({ length: 50 }, () => ask(mallory)))
+    expect(answers.filter(({ status }) => status === 201)).toHaveLength(2)
+    expect(answers.filter(({ status }) => status === 429)).toHaveLength(48)
+  })
+})
+
 const issuerOf = (jwt: string): string =>
   (JSON.parse(Buffer.from(jwt.split('.')[1] ?? '', 'base64url').toString()) as { iss: string }).iss
 const timeOf = (at: number): string => new Date(at * 1000).toISOString().replace('.000', '')

@@ -47,6 +47,21 @@ describe('a workload that comes too fast', () => {
     expect((await broker.fetch('/metrics')).body['text']).toContain('errand_rate_limited_total{by="workload"} 1')
   })
 
+  test('is one workload whatever else it says of itself: a pipeline can name any number of environments', async () => {
+    const { broker } = await open({
+      config: ({ workloads: [ci] }) => ({
+        workloads: [{ ...ci, mapping: { ...ci?.mapping, segments: ['environment'] } }],
+        limits: { requests_per_minute: { workload: 60, address: MANY } },
+      }),
+    })
+    const statuses = []
+    for (let at = 0; at < 12; at += 1) {
+      const assertion = await broker.assertion({ run_id: `r${at}`, environment: `e${at}` })
+      statuses.push((await broker.post('/token', exchangeForm(assertion))).status)
+    }
+    expect(statuses).toEqual([...Array.from({ length: 10 }, () => 200), 429, 429])
+  })
+
   test('is one workload at all endpoints together, whatever its run', async () => {
     const { broker } = await open(limited(60, MANY))
     for (let at = 0; at < 5; at += 1) {

@@ -25,7 +25,20 @@ const staging = 'resources[0].scopes["deploy:staging"]'
 const rule = (claims: unknown, issuer = github) => ({ [`${staging}.allow`]: [{ issuer, claims }] })
 const plainHttp = { host: '0.0.0.0', port: 8080, serve: ['api'] }
 const behindProxy = { host: '10.0.0.1', port: 8444, serve: ['api', 'mtls'], behind_proxy: true }
-const secondCorp = { name: 'partner', issuer: 'https://login.partner.example', audiences: ['errand'] }
+const secondCorp = {
+  name: 'partner',
+  issuer: 'https://login.partner.example',
+  audiences: ['errand'],
+  same_person: 'email',
+}
+/** Groups of two issuers, as they are written then. */
+const groupsOfTwo = {
+  roles: { approver: ['corp/platform'] },
+  'workloads[0].owner': 'corp/platform',
+  'workloads[1].owner': 'corp/platform',
+  'workloads[2].owner': 'corp/platform',
+  'tiers.critical.approval': [{ group: 'corp/platform' }],
+}
 
 /** Each change to a sound configuration makes exactly this one fault. */
 const rows: readonly Row[] = [
@@ -422,6 +435,37 @@ const rows: readonly Row[] = [
     /corp\/security or partner\/security/,
     { path: 'roles.approver[1]' },
   ),
+  row(
+    'invariant 6: with several people issuers, each says whose accounts are one human’s',
+    { 'people[1]': { ...secondCorp, same_person: undefined }, ...groupsOfTwo },
+    /one human .* twice/,
+    /such as email/,
+    { path: 'people[1].same_person' },
+  ),
+  row(
+    'invariant 6: also the issuer of those who only ask, for they could approve at the other',
+    { 'people[0].same_person': undefined, 'people[1]': secondCorp, ...groupsOfTwo },
+    /one human .* twice/,
+    /such as email/,
+    { path: 'people[0].same_person' },
+  ),
+  row(
+    'invariant 6: nothing joins the local person with other accounts',
+    {
+      people: [{ name: 'corp', issuer: 'https://login.example.com', audiences: ['errand'], same_person: 'email' }],
+      'people[1]': { name: 'me', preset: 'local' },
+      ...groupsOfTwo,
+    },
+    /local person beside/,
+    /keep one/,
+    { path: 'people[1]', base: local },
+  ),
+  row('a rule is no person', { 'people[0].name': 'rule' }, /name of something else/, /another name/, {
+    path: 'people[0].name',
+  }),
+  row('a SPIFFE id is no person', { 'people[0].name': 'spiffe' }, /name of something else/, /another name/, {
+    path: 'people[0].name',
+  }),
   row(
     'the local person is for loopback only',
     {

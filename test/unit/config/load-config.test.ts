@@ -23,6 +23,7 @@ describe('a sound configuration', () => {
       bodyBytes: 65_536,
       pendingPerWorkload: 10,
       pendingPerGroup: 200,
+      pendingPerPerson: 20,
       requestsPerMinute: { workload: 600, address: 6000 },
       coolDown: 300,
       pollInterval: 5,
