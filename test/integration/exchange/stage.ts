@@ -21,6 +21,11 @@ import type { StoreCase } from './stores.js'
 
 export { CLIENT_ASSERTION_TYPE, DEPLOY, deferredForm, exchangeForm, pollForm }
 export const OTHER = 'https://other.example.com'
+/** Takes JWTs and certificates. */
+export const DATABASE = 'https://database.example.com'
+/** Takes certificates alone. */
+export const MESH = 'https://mesh.example.com'
+export const X509 = 'urn:errand:token-type:x509-certificate'
 export const TICKET = 'urn:errand:token-type:ticket'
 export const ACCESS_TOKEN = 'urn:ietf:params:oauth:token-type:access_token'
 export const JWT = 'urn:ietf:params:oauth:token-type:jwt'
@@ -59,7 +64,7 @@ export interface Stage {
   review(grantId: string, decision: 'approve' | 'deny', name?: string, groups?: readonly string[]): Promise<Answer>
   /** A person asks for a grant, another approves it. */
   window(body: Readonly<Record<string, unknown>>): Promise<string>
-  introspect(token: string, client?: 'deploy-api' | 'other-api'): Promise<Answer>
+  introspect(token: string, client?: 'deploy-api' | 'other-api' | 'database-api'): Promise<Answer>
   isLive(credential: Pick<Credential, 'token'>): Promise<boolean>
   revoke(form: Form, headers?: Form): Promise<Answer>
   /** The events of a grant, oldest first. */
@@ -293,6 +298,14 @@ const sectionsOf = ({ ci, jobs, agents, corp, secret, schemaFile, limits }: Fact
         clients: [client('deploy-api')],
       },
       { audience: OTHER, scopes: { read: 'reviewed', peek: { tier: 'low', allow } }, clients: [client('other-api')] },
+      {
+        audience: DATABASE,
+        scopes: { read: { tier: 'low', allow }, write: 'reviewed', keyed: { tier: 'keyed', allow } },
+        credentials: ['jwt', 'x509'],
+        certificate: { common_name: ['deploy_*'], dns: ['*.db.example.com'] },
+        clients: [client('database-api')],
+      },
+      { audience: MESH, scopes: { call: { tier: 'low', allow }, admin: 'reviewed' }, credentials: ['x509'] },
     ],
     tiers: {
       low: { approval: 'policy', max_ttl: '10m' },
