@@ -16,7 +16,8 @@ const reach = (url, init) => {
   return fetch(origin + target.slice(issuer.length), init)
 }
 
-const configuration = await (await reach(`${issuer}/.well-known/openid-configuration`)).json()
+/** @type {{ issuer: string, jwks_uri: string, id_token_signing_alg_values_supported: import('jsonwebtoken').Algorithm[] }} */
+const configuration = JSON.parse(await (await reach(`${issuer}/.well-known/openid-configuration`)).text())
 if (configuration.issuer !== issuer) throw new Error('the document is of another issuer')
 const algorithms = configuration.id_token_signing_alg_values_supported
 
@@ -43,7 +44,7 @@ const byOauth4webapi = (token) => {
 
 const keys = new JwksClient({
   jwksUri: configuration.jwks_uri,
-  fetcher: async (uri) => (await reach(uri)).json(),
+  fetcher: async (uri) => JSON.parse(await (await reach(uri)).text()),
 })
 /** @param {string} token */
 const byJsonwebtoken = (token) =>
