@@ -38,13 +38,11 @@ const stranger = signerOf(generateKeyPairSync('ec', { namedCurve: 'P-256' }), 'e
 const jwks = { keys: signers.map((signer) => signer.jwk) }
 
 const set = parseKeySet(jwks)
-const keys: IssuerKeys = {
+const keys: Pick<IssuerKeys, 'find'> = {
   find: (_source, alg, kid) => {
     const key = set?.find(alg, kid)
     return Promise.resolve(key === undefined ? refuse('key_unknown' as const) : ok(key))
   },
-  refreshDue: () => Promise.resolve(),
-  ages: () => [],
 }
 const verify = createWorkloadVerifier({
   sources: [
