@@ -11,7 +11,7 @@ export function eventRow(event: EventDocument): readonly string[] {
 }
 
 /** What of `data` is said in a line. */
-const SHOWN = ['decision', 'group', 'reason', 'by', 'scope', 'error', 'cause']
+const SHOWN = ['decision', 'group', 'reason', 'by', 'type', 'scope', 'error', 'cause']
 
 function factsOf(event: EventDocument, who: string): string {
   const { data } = event

@@ -74,8 +74,10 @@ const STORY = [
   'issued',
   'accepted',
   'introspected',
+  'certified',
   'completed',
   'inactive',
+  'revoked',
   'run-ended',
   'new-run',
   'evidence',
@@ -102,6 +104,8 @@ describe('errand demo', () => {
     })
     expect(facts['accepted']).toMatchObject({ status: 200 })
     expect(facts['introspected']).toMatchObject({ active: true })
+    expect(facts['certified']).toMatchObject({ verdict: 'accepted', names: expect.stringMatching(/^URI:spiffe:\/\//) })
+    expect(facts['revoked']).toMatchObject({ verdict: 'revoked' })
     expect(facts['inactive']).toMatchObject({ active: false, status: 401 })
     // Not because anything was replayed: the assertion is fresh, and the reason is the run.
     expect(facts['run-ended']).toMatchObject({

@@ -37,6 +37,7 @@ export const demoConfig = ({ url, port, ciUrl, resourceServerSecret, directory }
         {
           audience: AUDIENCE,
           scopes: { [SCOPE]: 'reviewed' },
+          credentials: ['jwt', 'x509'],
           clients: [
             { id: RESOURCE_SERVER_ID, auth: 'client_secret_basic', secret_sha256: sha256Hex(resourceServerSecret) },
           ],

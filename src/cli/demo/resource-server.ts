@@ -1,24 +1,28 @@
 import type { IncomingMessage } from 'node:http'
 import { createServer } from 'node:http'
 import { createRemoteJWKSet, jwtVerify } from 'jose'
+import type { Clock } from '../../runtime/clock.js'
 import { expectSuccess, type Api, type ApiAnswer } from '../api.js'
 import { createApi } from '../api.js'
 import { isJson, type Json } from '../wire.js'
+import { checkCertificate, type CertificateVerdict } from './certificate-check.js'
 import { AUDIENCE, RESOURCE_SERVER_ID, SCOPE } from './config.js'
 import { listenOnLoopback, stopListening } from './temporary.js'
 
 /**
  * The service that the credential is for. It knows of the broker its issuer, its public keys, and a secret of its own for
  * asking whether a credential is live. To look at the status of a deployment an offline check is enough for it; before it
- * deploys it asks.
+ * deploys it asks. Of certificates it knows the broker's authorities and their revocation lists.
  */
 export interface ResourceServer {
   status(token: string): Promise<ApiAnswer>
   deploy(token: string): Promise<ApiAnswer>
+  /** What its TLS would say of a client with this certificate. */
+  connect(chain: string): Promise<CertificateVerdict>
   stop(): Promise<void>
 }
 
-export async function startResourceServer(issuer: string, secret: string): Promise<ResourceServer> {
+export async function startResourceServer(issuer: string, secret: string, clock: Clock): Promise<ResourceServer> {
   const broker = createApi(issuer)
   const keys = createRemoteJWKSet(new URL(`${issuer}/jwks`))
   const isGenuine = (token: string): Promise<boolean> =>
@@ -39,6 +43,7 @@ export async function startResourceServer(issuer: string, secret: string): Promi
   return {
     status: (token) => api.send({ method: 'GET', path: '/status', bearer: token }),
     deploy: (token) => api.send({ method: 'POST', path: '/deploy', bearer: token }),
+    connect: (chain) => checkCertificate(issuer, chain, clock.now()),
     stop: () => stopListening(server),
   }
 }

@@ -35,7 +35,7 @@ export async function setStage(temporary: Temporary, io: Pick<Io, 'env' | 'clock
   const { ERRAND_CONFIG: _config, ERRAND_TOKEN: _token, ...env } = io.env
   await startBroker({ url, configFile, env }, temporary, clock)
 
-  const resourceServer = await startResourceServer(url, resourceServerSecret)
+  const resourceServer = await startResourceServer(url, resourceServerSecret, clock)
   temporary.later(() => resourceServer.stop())
   const person = openSession({ config: configFile }, { env, clock })
   const sent = new Set<string>()

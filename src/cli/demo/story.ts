@@ -1,3 +1,4 @@
+import { generateKeyPairSync, X509Certificate } from 'node:crypto'
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { EpochSeconds } from '../../runtime/clock.js'
 import { refusalOf, type ApiAnswer } from '../api.js'
@@ -16,6 +17,7 @@ import {
 } from '../wire.js'
 import type { TokenAnswer } from '../wire.js'
 import type { Approver } from './approver.js'
+import type { CertificateVerdict } from './certificate-check.js'
 import { AUDIENCE, SCOPE } from './config.js'
 import type { ResourceServer } from './resource-server.js'
 import type { Finding, Tell } from './steps.js'
@@ -57,6 +59,11 @@ export async function tellStory(tell: Tell, cast: Cast): Promise<void> {
     'Before it deploys, the resource server asks the broker whether the credential is live.',
     () => introspected(cast.resourceServer, credential),
   )
+  const certificate = await tell(
+    'certified',
+    'The same approval gives the other kind, too: an X.509 certificate, for a key that never left the job.',
+    () => certified(cast, credential),
+  )
   await tell('completed', 'The job says that its task is done: everything issued for it ends with it.', () =>
     completed(cast.run, credential),
   )
@@ -64,6 +71,9 @@ export async function tellStory(tell: Tell, cast: Cast): Promise<void> {
     'inactive',
     'The same credential at the same resource server, a moment later: dead before it expired.',
     () => inactive(cast, credential),
+  )
+  await tell('revoked', 'And the certificate: it is on the revocation list that every TLS server can fetch.', () =>
+    revoked(cast.resourceServer, certificate),
   )
   await tell(
     'run-ended',
@@ -176,6 +186,49 @@ async function introspected(
   }
 }
 
+async function certified({ run, resourceServer }: Cast, { grant_id, task_id }: TokenAnswer): Promise<Finding<string>> {
+  const { privateKey } = generateKeyPairSync('ec', { namedCurve: 'P-256' })
+  const answer = await run.certify(privateKey)
+  if (answer.status !== 200) return failed('HTTP 200 with a certificate', answer, '')
+  const issued = parseTokenAnswer(answer.body)
+  const leaf = new X509Certificate(issued.access_token)
+  const verdict = await resourceServer.connect(issued.access_token)
+  const same = issued.grant_id === grant_id && issued.task_id === task_id
+  const expected = 'a certificate for its key, of the same grant and task, accepted by the broker’s authorities'
+  return {
+    ok: leaf.checkPrivateKey(privateKey) && same && verdict === 'accepted',
+    expected,
+    observed: same ? expected.replace('accepted', verdict) : 'a certificate of another grant or task',
+    facts: { serial: leaf.serialNumber, names: leaf.subjectAltName, expires_in: issued.expires_in, verdict },
+    text: facts([
+      ['serial', leaf.serialNumber],
+      ['names', leaf.subjectAltName],
+      ['signed by', leaf.issuer.replaceAll('\n', ', ')],
+      ['valid until', leaf.validTo],
+      ['verified', VERDICTS[verdict]],
+    ]),
+    value: issued.access_token,
+  }
+}
+
+const VERDICTS: Readonly<Record<CertificateVerdict, string>> = {
+  accepted: 'accepted: chain, purpose and time are right, and no revocation list names it',
+  revoked: 'refused: the revocation list names it',
+  refused: 'refused',
+}
+
+async function revoked(server: ResourceServer, chain: string): Promise<Finding<undefined>> {
+  const verdict = await server.connect(chain)
+  return {
+    ok: verdict === 'revoked',
+    expected: 'a TLS client with this certificate is refused: revoked',
+    observed: `a TLS client with this certificate is ${verdict === 'revoked' ? 'refused: revoked' : verdict}`,
+    facts: { verdict },
+    text: facts([['verified', VERDICTS[verdict]]]),
+    value: undefined,
+  }
+}
+
 async function completed(run: Workload, { task_id }: TokenAnswer): Promise<Finding<undefined>> {
   const task = await run.complete(task_id)
   const status = isJson(task) ? task['status'] : undefined
@@ -235,6 +288,7 @@ const STORY = [
   'review.recorded',
   'grant.activated',
   'task.opened',
+  'credential.issued',
   'credential.issued',
   'task.completed',
   'grant.completed',

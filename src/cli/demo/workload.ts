@@ -1,4 +1,6 @@
+import type { KeyObject } from 'node:crypto'
 import { decodeJwt, decodeProtectedHeader } from 'jose'
+import { buildCsr } from '../../x509/build-csr.js'
 import type { Api, ApiAnswer } from '../api.js'
 import { pollDeferral, requestExchange } from '../exchange.js'
 import { completeTask } from '../tasks.js'
@@ -10,6 +12,8 @@ import { AUDIENCE, SCOPE } from './config.js'
 export interface Workload {
   ask(): Promise<Asked>
   poll(code: string): Promise<ApiAnswer>
+  /** Asks for a certificate for this key, and waits for nobody. */
+  certify(key: KeyObject): Promise<ApiAnswer>
   complete(taskId: string): Promise<unknown>
 }
 
@@ -36,6 +40,10 @@ export const workloadOf = (api: Api, ci: Ci, run: string, sent: Set<string>): Wo
       return { answer: await requestExchange(api, token, wanted, { deferred: true }), fresh }
     },
     poll: async (code) => pollDeferral(api, (await present()).token, code),
+    certify: async (key) => {
+      const wanted = { audience: AUDIENCE, scope: SCOPE, csr: buildCsr(key) }
+      return requestExchange(api, (await present()).token, wanted, { deferred: false })
+    },
     complete: async (taskId) => completeTask(api, (await present()).token, taskId),
   }
 }
