@@ -105,19 +105,17 @@ function answer(
   status: Readonly<Record<string, unknown>>,
 ): void {
   const send = (body: unknown): void => {
-    response
-      .writeHead(201, { 'content-type': 'application/json' })
-      .end(
-        typeof body === 'string'
-          ? body
-          : JSON.stringify({
-              kind: 'TokenReview',
-              apiVersion: 'authentication.k8s.io/v1',
-              metadata: {},
-              spec: {},
-              status: body,
-            }),
-      )
+    response.writeHead(201, { 'content-type': 'application/json' }).end(
+      typeof body === 'string'
+        ? body
+        : JSON.stringify({
+            kind: 'TokenReview',
+            apiVersion: 'authentication.k8s.io/v1',
+            metadata: {},
+            spec: {},
+            status: body,
+          }),
+    )
   }
   switch (behaviour.kind) {
     case 'well':

@@ -105,7 +105,7 @@ const sourceOf = (preset: string, issuer: string, require = {}): Changes => ({
 })
 
 describe("a provider's issuer has one form", () => {
-  test.each([
+  test.each<[preset: string, issuer: string, remedy: RegExp, require?: Record<string, string>]>([
     ['circleci', 'https://oidc.circleci.com', /org\/ORGANIZATION_ID/],
     ['circleci', 'https://oidc.circleci.com/org/octo-org', /org\/ORGANIZATION_ID/],
     ['circleci', `https://oidc.circleci.com/org/${TENANT}/`, /org\/ORGANIZATION_ID/],
