@@ -22,8 +22,6 @@ export interface ProofOfPossession {
   readonly certificate?: ProvedCertificate
 }
 
-export const NOTHING_PROVED: ProofOfPossession = {}
-
 /** The keys by name, for what is bound to all of them: deferral codes, assertions with `reuse: task`. */
 export const keyNames = ({ dpop, certificate }: ProofOfPossession): readonly string[] => [
   ...(dpop === undefined ? [] : [`jkt:${dpop.jkt}`]),

@@ -21,6 +21,7 @@ say({ step: 'discovery', algs: as.dpop_signing_alg_values_supported })
 const TOKEN_EXCHANGE = 'urn:ietf:params:oauth:grant-type:token-exchange'
 const DEFERRED = 'urn:ietf:params:oauth:grant-type:deferred'
 const JWT = 'urn:ietf:params:oauth:token-type:jwt'
+/** @type {oauth.Client} */
 const client = { client_id: 'shop' }
 /** @param {'ES256' | 'EdDSA' | 'PS256'} alg */
 const newHandle = async (alg) => oauth.DPoP(client, await oauth.generateKeyPair(/** @type {never} */ (alg)))
@@ -130,6 +131,6 @@ say({
   challenges,
   status: completed.status,
   access_token: third.access_token,
-  ...(await completed.json()),
+  .../** @type {object} */ (await completed.json()),
 })
 process.exit(0)
