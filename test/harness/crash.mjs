@@ -153,6 +153,7 @@ async function openWindow(world) {
     delegate: { issuer: world.ci.url, subject: '*', claims: { repository_id: WINDOW_REPOSITORY } },
     task: { max_tasks: WINDOW_TASKS },
     access: [{ audience: 'https://deploy.example.com', scope: 'deploy:production' }],
+    credential: { types: ['jwt', 'x509'] },
     duration_seconds: WINDOW_SECONDS,
     purpose: 'a window for a few runs',
   })

@@ -2,8 +2,8 @@
 // Kills Redis (`appendfsync always`) under the broker's hands and brings it back: those who heard 503 hold nothing, those
 // who hold something hold something that works, and the broker recovers by itself.
 import { randomInt } from 'node:crypto'
-import { decodeJwt } from 'jose'
 import { sleep, until } from './kit/processes.mjs'
+import { saidBy, tokensIn } from './parts/credentials.mjs'
 import { startLoad } from './parts/load.mjs'
 import { createTrail } from './parts/trail.mjs'
 import { createWorld } from './parts/world.mjs'
@@ -89,9 +89,7 @@ async function interrupt(world, load) {
 async function outageFaults(world, trail, { attempts, completions }) {
   /** @type {string[]} */
   const faults = []
-  const handedOut = new Set(
-    attempts.filter(({ outcome }) => outcome === 'issued').map(({ token }) => String(decodeJwt(token).jti)),
-  )
+  const handedOut = new Set(attempts.filter(({ outcome }) => outcome === 'issued').map(({ token }) => saidBy(token).id))
   /** @type {{ step: string, detail: string }[]} */
   const marks = []
   await until(
@@ -106,9 +104,7 @@ async function outageFaults(world, trail, { attempts, completions }) {
   // Nothing hides behind the time that a confirmation has: it is over.
   world.advance(UNTIL_VOIDED)
   world.order({ advance: UNTIL_VOIDED })
-  const tokens = new Map(
-    marks.flatMap(({ step, detail }) => (step === 'signed' ? [[String(decodeJwt(detail).jti), detail]] : [])),
-  )
+  const tokens = tokensIn(marks)
   const runs = new Map(attempts.map((attempt) => [attempt.run, attempt]))
   const ofThisOutage = () =>
     [...trail.issued].filter(([, event]) =>
@@ -128,11 +124,8 @@ async function outageFaults(world, trail, { attempts, completions }) {
   for (const id of handedOut) if (trail.voided.has(id)) faults.push(`handed out, and voided: ${id}`)
   const ended = new Set(completions.filter(({ outcome }) => outcome !== 'refused').map(({ attempt }) => attempt.taskId))
   for (const [id, token] of tokens) {
-    const claims = decodeJwt(token)
-    const isOver =
-      Number(claims.exp) <= world.now() ||
-      ended.has(String(claims['task_id'])) ||
-      trail.endedTasks.has(String(claims['task_id']))
+    const task = String(trail.issued.get(id)?.task_id)
+    const isOver = saidBy(token).expiresAt <= world.now() || ended.has(task) || trail.endedTasks.has(task)
     const active = await world.isActive(token)
     if (active && !handedOut.has(id)) faults.push(`not handed out, and active: ${id}`)
     if (!active && !isOver && handedOut.has(id)) faults.push(`handed out, and not active: ${id}`)

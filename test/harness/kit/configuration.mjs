@@ -58,6 +58,7 @@ export function writeConfiguration({ url, directory, ci, corp, store, lease = '1
           },
           'deploy:production': 'reviewed',
         },
+        credentials: ['jwt', 'x509'],
         clients: [
           {
             id: RESOURCE_SERVER,

@@ -9,6 +9,7 @@ const replacements = new Map(
     'storage/embedded/open.js': 'embedded.mjs',
     'storage/redis/open.js': 'redis.mjs',
     'issuance/jwt.js': 'tokens.mjs',
+    'issuance/certificate.js': 'certificates.mjs',
     'exchange/delivery.js': 'delivery.mjs',
     'workloads/verify-workload.js': 'workloads.mjs',
     'runtime/clock.js': 'clock.mjs',

@@ -1,8 +1,10 @@
 // @ts-check
 // What must hold after a death, asked of the broker that came back.
-import { decodeJwt } from 'jose'
+import { parseCrl } from '../../../dist/x509/crl.js'
+import { fromPem } from '../../../dist/x509/pem.js'
 import { exchangeForm } from '../kit/configuration.mjs'
 import { sleep } from '../kit/processes.mjs'
+import { isCertificate, saidBy, tokensIn } from './credentials.mjs'
 import { assertionFor } from './load.mjs'
 
 /** @typedef {import('./world.mjs').World} World */
@@ -27,8 +29,7 @@ import { assertionFor } from './load.mjs'
 export function lifeOf({ attempts, completions }, marks) {
   const idsOf = (/** @type {string} */ step) =>
     new Set(marks.flatMap((mark) => (mark.step === step ? [mark.detail] : [])))
-  const tokens = new Map()
-  for (const token of idsOf('signed')) tokens.set(idOf(token), token)
+  const tokens = tokensIn(marks)
   return { attempts, completions, sent: idsOf('sent'), confirmed: confirmedInTime(marks), tokens }
 }
 
@@ -51,8 +52,6 @@ function confirmedInTime(marks) {
   }
   return confirmed
 }
-
-const idOf = (/** @type {string} */ token) => String(decodeJwt(token).jti)
 
 const SWEPT_WITHIN_MS = 10_000
 
@@ -119,13 +118,14 @@ function merged(lives) {
  * @param {string} token
  */
 async function tokenFaults(world, trail, all, id, token) {
-  const claims = decodeJwt(token)
-  if (!trail.issued.has(id)) return [`signed without evidence: ${id}`]
+  const issued = trail.issued.get(id)
+  if (issued === undefined) return [`signed without evidence: ${id}`]
   const active = await world.isActive(token)
   if (active && trail.voided.has(id)) return [`voided, and active: ${id}`]
   if (active && !all.sent.has(id)) return [`never sent, and active: ${id}`]
-  const isOver = Number(claims.exp) <= world.now() || all.ended.has(String(claims['task_id']))
-  const lapsed = trail.endedTasks.has(String(claims['task_id']))
+  const task = String(issued.task_id)
+  const isOver = saidBy(token).expiresAt <= world.now() || all.ended.has(task)
+  const lapsed = trail.endedTasks.has(task)
   if (!active && !isOver && !lapsed && all.confirmed.has(id)) return [`confirmed, in time, and not active: ${id}`]
   return []
 }
@@ -151,20 +151,39 @@ async function repetitionFaults(world, trail, { attempts }) {
 }
 
 /**
- * After an end was acknowledged, its run is refused and its credential dead.
+ * After an end was acknowledged, its run is refused and its credential dead; a certificate is on the revocation list.
  * @param {World} world
  * @param {Life} life
  */
 async function completionFaults(world, { completions }) {
   const faults = []
+  const revoked = await revokedSerials(world)
   for (const { attempt, outcome } of completions) {
     if (outcome !== 'acknowledged') continue
+    if (isCertificate(attempt.token)) {
+      const { id, expiresAt } = saidBy(attempt.token)
+      if (expiresAt > world.now() && !revoked.has(id)) faults.push(`completed, and on no revocation list: ${id}`)
+    }
     if (await world.isActive(attempt.token)) faults.push(`completed, and active: task ${attempt.taskId}`)
     const { status, error } = await post(world, exchangeForm(assertionFor(world, attempt.run, attempt.repository)))
     if (status !== 400 || error !== 'access_denied')
       faults.push(`completed, and answered ${String(status)} ${error}: run ${attempt.run}`)
   }
   return faults
+}
+
+/**
+ * The certificates on any list of the broker, as credentials.
+ * @param {World} world
+ */
+async function revokedSerials(world) {
+  const response = await fetch(`${world.broker.url}/crl`)
+  const lists = fromPem('X509 CRL', await response.text()) ?? []
+  const serials = lists.flatMap((der) => {
+    const parsed = parseCrl(der)
+    return parsed.ok ? [...parsed.value.revoked.keys()] : []
+  })
+  return new Set(serials.map((serial) => `cr_${serial}`))
 }
 
 /**

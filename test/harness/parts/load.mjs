@@ -1,6 +1,7 @@
 // @ts-check
 // Clients that ask without a pause until the broker is gone, and remember what each of them was told.
-import { randomBytes, randomInt } from 'node:crypto'
+import { generateKeyPairSync, randomBytes, randomInt } from 'node:crypto'
+import { buildCsr } from '../../../dist/x509/build-csr.js'
 import { assertionClaims, exchangeForm, REPOSITORIES } from '../kit/configuration.mjs'
 import { bodyOf, connect, requestBytes } from '../kit/http-connection.mjs'
 
@@ -190,6 +191,9 @@ function newAttempt(world, window) {
   }
 }
 
+/** One key for all: what is asked for differs, not how. */
+const CSR = buildCsr(generateKeyPairSync('ec', { namedCurve: 'P-256' }).privateKey)
+
 /** The repository that standing windows are for: no others of it ask. */
 export const WINDOW_REPOSITORY = REPOSITORIES[0] ?? ''
 
@@ -204,6 +208,11 @@ export function formFor(world, run, repository, window) {
   if (window !== undefined) {
     form.set('grant_id', window)
     form.set('scope', 'deploy:production')
+  }
+  // Some ask for certificates: their ends are to be found on the revocation list.
+  if (randomInt(3) === 0) {
+    form.set('requested_token_type', 'urn:errand:token-type:x509-certificate')
+    form.set('csr', CSR)
   }
   // Some leases lapse soon, some credentials live on through many deaths.
   if (randomInt(2) === 0) form.set('lifetime', '40')
