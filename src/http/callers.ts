@@ -87,6 +87,20 @@ async function admitWorkload(
   return proof.ok ? ok({ kind: 'workload', workload, proof: proof.value }) : proof
 }
 
+/** A workload that stands beside a credential: its assertion is looked at and counted as one that calls by itself is. */
+export async function identifyBeside(
+  deps: CallerDeps,
+  assertion: string,
+): Promise<Result<Workload | undefined, HttpAnswer>> {
+  const workload = await deps.verifyWorkload(assertion)
+  if (!workload.ok) {
+    if (isAssertionOutage(workload.refusal)) throw issuerUnavailable()
+    return ok(undefined)
+  }
+  const wait = deps.admit(workload.value)
+  return wait === undefined ? workload : refuse(refusalAnswer({ reason: 'too_fast', retryAfter: wait }, 'problem'))
+}
+
 /**
  * A credential of ours, by the scheme that its binding asks for: one that is bound to a DPoP key is no bearer token, and the
  * other way round (RFC 9449 §7.1 and §7.2); one that is bound to a certificate comes with that certificate (RFC 8705 §3).

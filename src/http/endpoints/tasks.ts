@@ -11,7 +11,15 @@ import { formatTime } from '../../runtime/clock.js'
 import { parseTaskId, shardOf, type CredentialId } from '../../runtime/ids.js'
 import { ok, refuse, type Result } from '../../runtime/result.js'
 import { jsonAnswer, type HttpAnswer, type RequestContext } from '../answer.js'
-import { forbidden, hasRole, identify, unknownResource, type Caller, type CallerDeps } from '../callers.js'
+import {
+  forbidden,
+  hasRole,
+  identify,
+  identifyBeside,
+  unknownResource,
+  type Caller,
+  type CallerDeps,
+} from '../callers.js'
 import { problemAnswer } from '../errors.js'
 import { getRoute, jsonRoute, type Route } from '../route.js'
 import { PROBLEMS } from './grants.js'
@@ -115,9 +123,10 @@ async function heldPart(
     return isOver ? refuse(forbidden('the credential has ended')) : ok(held)
   if (clientAssertion === undefined)
     return refuse(forbidden('the credential is not bound: send client_assertion too, of the run that it was issued to'))
-  const client = await deps.callers.verifyWorkload(clientAssertion)
+  const client = await identifyBeside(deps.callers, clientAssertion)
+  if (!client.ok) return client
   const holds =
-    client.ok &&
+    client.value !== undefined &&
     standing !== undefined &&
     parseCredentialDocument(standing.credential.document).holder === holderOf(client.value, [])
   if (!holds) return refuse(forbidden('the client_assertion is not of the run that the credential was issued to'))

@@ -16,7 +16,7 @@ import {
   type TestBroker,
 } from '../../support/broker.js'
 import { turnableClock, type TurnableClock } from '../../support/clock.js'
-import { startIssuer } from '../../support/issuer.js'
+import { startIssuer, type TestIssuer } from '../../support/issuer.js'
 import type { StoreCase } from './stores.js'
 
 export { CLIENT_ASSERTION_TYPE, DEPLOY, deferredForm, exchangeForm, pollForm }
@@ -45,6 +45,8 @@ export interface Run {
  * once; `jobs` has one assertion for a whole job; `agents` has no runs, and its assertions serve until they expire.
  */
 export interface Stage {
+  /** The issuer of the runs. */
+  readonly ci: TestIssuer
   readonly broker: TestBroker
   readonly clock: TurnableClock
   /** Of the shop (`repository_id` 74), started by 5, unless the claims say otherwise. */
@@ -127,6 +129,7 @@ export async function openStage(storeCase: StoreCase, options: StageOptions = {}
 
   const stage: Stage = {
     broker,
+    ci,
     clock,
     newRun(claims = {}) {
       const id = `run-${++runs}`

@@ -258,6 +258,23 @@ describe.each(STORES)('contract §1, Tasks, on $name', (store) => {
     })
   })
 
+  test('a holder whose issuer cannot be asked is told to come again, and nothing has ended', async () => {
+    const run = stage.newRun()
+    const credential = await stage.ruled(run)
+    await stage.ci.rotate()
+    stage.ci.behave({ kind: 'down' })
+    await stage.later(60)
+    const body = { client_assertion: await run.assertion(), client_assertion_type: CLIENT_ASSERTION_TYPE }
+    const answer = await call('complete', credential.taskId, credential.token, body)
+    expect(answer.status).toBe(503)
+    expect(answer.headers.get('retry-after')).not.toBeNull()
+    stage.ci.behave({ kind: 'well' })
+    await stage.later(60)
+    expect(await taskOf(credential.taskId)).toMatchObject({ status: 'open' })
+    const again = { ...body, client_assertion: await run.assertion() }
+    expect((await call('complete', credential.taskId, credential.token, again)).status).toBe(200)
+  })
+
   describe('the lease', () => {
     test('is renewed by each exchange and heartbeat, and never ends before the last credential', async () => {
       const { newRun } = await standing()
