@@ -1,6 +1,11 @@
 import { Command, CommanderError, Option } from 'commander'
 import { brokerUrl } from './arguments.js'
 import { CommandError } from './command-error.js'
+import { caCsr } from './commands/ca-csr.js'
+import { caImportCrl } from './commands/ca-import-crl.js'
+import { caImport } from './commands/ca-import.js'
+import { caList } from './commands/ca-list.js'
+import { caRotate } from './commands/ca-rotate.js'
 import { configCheck } from './commands/config-check.js'
 import { demo } from './commands/demo.js'
 import { evidenceTail } from './commands/evidence-tail.js'
@@ -25,8 +30,8 @@ import { createOutput } from './output.js'
 import { VERSION } from './version.js'
 
 /**
- * cli/ is the command line: a client of the broker's HTTP interface, one file for each command. Only `serve`, `demo` and
- * `keys` know that there is more than an address. `output.ts` alone writes to the terminal; docs/cli.md has the exit codes.
+ * cli/ is the command line: a client of the broker's HTTP interface, one file for each command. Only `serve`, `demo`,
+ * `keys` and `ca` know that there is more than an address. `output.ts` alone writes to the terminal; docs/cli.md has the exit codes.
  */
 export async function run(args: readonly string[], io: Io): Promise<ExitCode> {
   let code: ExitCode = EXIT.ok
@@ -83,6 +88,8 @@ function createProgram(bind: Bind, { stdout, stderr }: Pick<Io, 'stdout' | 'stde
   for (const register of [tasksShow, tasksComplete, tasksHeartbeat]) register(tasks, bind)
   const keys = group('keys', 'the keys that sign credentials; on the broker’s machine only', 'list')
   for (const register of [keysList, keysRotate]) register(keys, bind)
+  const ca = group('ca', 'the certificate authority; on the broker’s machine only', 'list')
+  for (const register of [caList, caRotate, caCsr, caImport, caImportCrl]) register(ca, bind)
   evidenceTail(group('evidence', 'what happened', 'tail --follow'), bind)
   configCheck(group('config', 'the configuration file', 'check errand.yaml'), bind)
   return program

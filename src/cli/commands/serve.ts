@@ -3,10 +3,10 @@ import { relative } from 'node:path'
 import type { Settings } from '../../config/settings.js'
 import { CommandError } from '../command-error.js'
 import type { Bind } from '../context.js'
-import type { KeyControl } from '../control/key-control.js'
+import type { Control } from '../control/control.js'
 import { openControl } from '../control/server.js'
 import { EXIT } from '../exit-codes.js'
-import { socketOf } from '../keys.js'
+import { socketOf } from '../on-machine.js'
 import { indent, table } from '../text.js'
 import { VERSION } from '../version.js'
 
@@ -25,8 +25,8 @@ export const serve = (parent: Command, bind: Bind): Command =>
       const { runBroker } = await import('../../main.js')
       const { createLogger } = await import('../../runtime/logger.js')
       const log = createLogger({ level: settings.log.level })
-      const onReady = async ({ keys }: { readonly keys: KeyControl }) => {
-        const control = await openControl(socketOf(settings), keys, log)
+      const onReady = async ({ keys, authorities }: Control) => {
+        const control = await openControl(socketOf(settings), { keys, authorities }, log)
         output.note(whatNext(settings))
         return control
       }

@@ -4,7 +4,7 @@ import { createServer } from 'node:http'
 import { connect } from 'node:net'
 import { dirname } from 'node:path'
 import type { Log } from '../../runtime/log.js'
-import { BY_COMMAND, type KeyControl } from './key-control.js'
+import { BY_COMMAND, MAX_BODY, type Control } from './control.js'
 
 /**
  * The running broker's ear for commands on its own machine: HTTP over a Unix socket in the data directory. The embedded
@@ -19,9 +19,9 @@ export interface ControlServer {
 const MAX_PATH_BYTES = 103
 
 /** @returns `undefined` when the socket cannot be made: the broker runs without it, and the log says why */
-export async function openControl(path: string, keys: KeyControl, log: Log): Promise<ControlServer | undefined> {
+export async function openControl(path: string, control: Control, log: Log): Promise<ControlServer | undefined> {
   const server = createServer({ requestTimeout: 5000, headersTimeout: 5000 }, (request, response) => {
-    void answer(request, response, keys, log)
+    void answer(request, response, control, log)
   })
   // Node cuts a longer path short, and would listen somewhere else.
   if (Buffer.byteLength(path) > MAX_PATH_BYTES) {
@@ -77,24 +77,46 @@ function listen(server: Server, path: string): Promise<void> {
   })
 }
 
-async function answer(request: IncomingMessage, response: ServerResponse, keys: KeyControl, log: Log): Promise<void> {
+type Work = (control: Control, body: Buffer) => unknown
+
+/** By method and target. */
+const WORK: ReadonlyMap<string, Work> = new Map<string, Work>([
+  ['GET /keys', ({ keys }) => ({ keys: keys.list() })],
+  ['POST /keys/rotate', ({ keys }) => keys.rotate(BY_COMMAND, { atOnce: false })],
+  ['POST /keys/rotate?at_once', ({ keys }) => keys.rotate(BY_COMMAND, { atOnce: true })],
+  ['GET /ca', ({ authorities }) => ({ authorities: authorities.list() })],
+  ['POST /ca/rotate', ({ authorities }) => authorities.rotate(BY_COMMAND, { atOnce: false, leaked: false })],
+  ['POST /ca/rotate?at_once', ({ authorities }) => authorities.rotate(BY_COMMAND, { atOnce: true, leaked: false })],
+  ['POST /ca/rotate?leaked', ({ authorities }) => authorities.rotate(BY_COMMAND, { atOnce: true, leaked: true })],
+  ['POST /ca/csr', async ({ authorities }) => ({ csr: await authorities.request(BY_COMMAND, { fresh: false }) })],
+  ['POST /ca/csr?fresh', async ({ authorities }) => ({ csr: await authorities.request(BY_COMMAND, { fresh: true }) })],
+  ['POST /ca/import', ({ authorities }, body) => authorities.importChain(BY_COMMAND, body.toString('utf8'))],
+  ['POST /ca/crl', ({ authorities }, body) => authorities.importCrl(BY_COMMAND, body)],
+])
+
+async function answer(request: IncomingMessage, response: ServerResponse, control: Control, log: Log): Promise<void> {
   const send = (status: number, body: unknown): void => {
     response.writeHead(status, { 'content-type': 'application/json' }).end(JSON.stringify(body))
   }
   try {
-    switch (`${request.method ?? ''} ${request.url ?? ''}`) {
-      case 'GET /keys':
-        send(200, { keys: keys.list() })
-        return
-      case 'POST /keys/rotate':
-      case 'POST /keys/rotate?at_once':
-        send(200, await keys.rotate(BY_COMMAND, { atOnce: request.url?.endsWith('?at_once') === true }))
-        return
-      default:
-        send(404, {})
-    }
+    const work = WORK.get(`${request.method ?? ''} ${request.url ?? ''}`)
+    const body = await bodyOf(request)
+    if (work === undefined) send(404, {})
+    else if (body === undefined) send(413, {})
+    else send(200, await work(control, body))
   } catch (error) {
     log.error('control_failed', { error })
     send(503, {})
   }
+}
+
+/** `undefined`: it is larger than anything that belongs here. Read to its end all the same, since who still writes hears no answer. */
+async function bodyOf(request: IncomingMessage): Promise<Buffer | undefined> {
+  const chunks: Buffer[] = []
+  let length = 0
+  for await (const chunk of request as AsyncIterable<Buffer>) {
+    length += chunk.length
+    if (length <= MAX_BODY) chunks.push(chunk)
+  }
+  return length <= MAX_BODY ? Buffer.concat(chunks) : undefined
 }
