@@ -1,5 +1,5 @@
 import { spawn, type ChildProcess } from 'node:child_process'
-import { randomUUID } from 'node:crypto'
+import { createPrivateKey, randomUUID, X509Certificate } from 'node:crypto'
 import { once } from 'node:events'
 import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
@@ -12,6 +12,7 @@ import { demoConfig } from '../../src/cli/demo/config.js'
 import { freePort } from '../../src/cli/demo/temporary.js'
 import { EXIT } from '../../src/cli/exit-codes.js'
 import { run } from '../../src/cli/program.js'
+import { buildCsr } from '../../src/x509/build-csr.js'
 import { testIo, type TestIoOptions } from '../support/cli.js'
 import { startIssuer, type TestIssuer } from '../support/issuer.js'
 
@@ -209,6 +210,36 @@ describe('the command line against a running broker', () => {
     expect(named.exec(second.stderr)?.[0]).toBe(named.exec(first.stderr)?.[0])
     expect(first.stderr + second.stderr).not.toMatch(/dc_|eyJ/)
   }, 30_000)
+
+  test('exchange --certificate makes a key, and prints a certificate for it; --csr takes a request', async () => {
+    const ask = ['grants', 'request', ...WHAT, '--type', 'jwt', '--type', 'x509']
+    const { id } = await errandJson([...ask, ...(await assertionFile('8'))])
+    expect((await errand(['grants', 'show', String(id)])).stdout).toContain('JWTs and X.509 certificates')
+    await errandJson(['grants', 'approve', String(id), '--yes'])
+    const file = join(directory, 'job.key')
+    const certify = ['exchange', ...WHAT, '--certificate', '--key', file]
+    const first = await errand([...certify, ...(await assertionFile('8'))])
+    expect(first).toMatchObject({ code: EXIT.ok, stderr: expect.stringContaining(file) })
+    const leaf = new X509Certificate(first.stdout)
+    const key = createPrivateKey(readFileSync(file))
+    expect([leaf.checkPrivateKey(key), statSync(file).mode & 0o777]).toEqual([true, 0o600])
+
+    const csr = join(directory, 'job.csr')
+    writeFileSync(csr, buildCsr(key))
+    const second = await errand(['exchange', ...WHAT, '--csr', csr, ...(await assertionFile('8'))])
+    expect(second).toMatchObject({ code: EXIT.ok, stderr: '' })
+    expect(new X509Certificate(second.stdout).checkPrivateKey(key)).toBe(true)
+  })
+
+  test.each([
+    ['--certificate without --key', ['--certificate']],
+    ['--key without --certificate', ['--key', 'job.key']],
+    ['--csr with --key', ['--csr', 'job.csr', '--key', 'job.key']],
+    ['a CSR that is not there', ['--csr', '/nowhere/job.csr']],
+  ])('%s is a mistake, and nothing is sent', async (_, args) => {
+    const { code } = await errand(['exchange', ...WHAT, ...args, ...(await assertionFile('9'))])
+    expect(code).toBe(EXIT.usage)
+  })
 
   test('without --wait nobody is asked', async () => {
     const refused = await errand(['exchange', ...WHAT, ...(await assertionFile('7'))])

@@ -50,6 +50,18 @@ function broker(answers: readonly (ApiAnswer | CommandError)[]) {
 }
 
 describe('errand exchange', () => {
+  test('contract §1: with a CSR it asks for a certificate, without one for what the broker gives by default', async () => {
+    const { deps, requests } = broker([GIVEN, GIVEN])
+    await exchange(deps, { ...WANTED, csr: 'PEM' })
+    await exchange(deps, WANTED)
+    expect(requests[0]?.form).toMatchObject({
+      requested_token_type: 'urn:errand:token-type:x509-certificate',
+      csr: 'PEM',
+    })
+    expect(requests[1]?.form).not.toHaveProperty('csr')
+    expect(requests[1]?.form).not.toHaveProperty('requested_token_type')
+  })
+
   test('RFC 8693 §2.1: the assertion is the subject token; without --wait nobody is asked', async () => {
     const { deps, requests } = broker([GIVEN])
     await expect(exchange(deps, WANTED)).resolves.toEqual(CREDENTIAL)
