@@ -45,7 +45,7 @@ const listener = z
           .file()
           .optional()
           .describe(
-            'PEM of the CAs of client certificates, for `mtls`: others are refused. Without it any certificate is taken, and proves its key alone.',
+            'PEM of the CAs of client certificates, for `mtls`: others are refused. Without it any certificate is taken, and proves its key alone. Not with `behind_proxy`: there the proxy checks them.',
           ),
       })
       .optional()

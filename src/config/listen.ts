@@ -78,19 +78,22 @@ function checkTls(tls: NonNullable<ListenerEntry['tls']>, entry: ListenerEntry, 
   readCertificates(desk, [...path, 'client_ca_file'], tls.client_ca_file)
   if (!entry.serve.includes('mtls')) {
     desk.report([...path, 'client_ca_file'], 'is of no use without mtls', 'take it out')
+  } else if (entry.behind_proxy) {
+    const remedy = 'take it out: the clients are known by Client-Cert, and their certificates are checked by the proxy'
+    desk.report([...path, 'client_ca_file'], 'is of the proxy, not of its clients', remedy)
   }
 }
 
-/** A certificate comes by TLS that ends here, or from a proxy that somebody has named. */
+/** A certificate comes by TLS with the client, or from a proxy that somebody has named, whether or not it speaks TLS with us. */
 function checkMutualTls(entry: ListenerEntry, at: number, desk: Desk): void {
   const path = ['listen', at]
   if (!entry.serve.includes('mtls')) {
     if (entry.url !== undefined) desk.report([...path, 'url'], 'is of no use without mtls', 'take it out')
     return
   }
-  if (entry.tls !== undefined) return
   if (!entry.behind_proxy) {
-    desk.report([...path, 'serve'], 'serves mtls without TLS', 'add tls: { cert_file, key_file, client_ca_file }')
+    if (entry.tls === undefined)
+      desk.report([...path, 'serve'], 'serves mtls without TLS', 'add tls: { cert_file, key_file, client_ca_file }')
     return
   }
   if (entry.trusted_proxies.length === 0) {
@@ -103,9 +106,9 @@ function checkMutualTls(entry: ListenerEntry, at: number, desk: Desk): void {
 }
 
 /** The issuer's host with this port, unless it is said. */
-function originOf({ serve, url, tls, port }: ListenerEntry, { issuer }: Draft): string | undefined {
+function originOf({ serve, url, tls, port, behind_proxy }: ListenerEntry, { issuer }: Draft): string | undefined {
   if (!serve.includes('mtls')) return undefined
-  if (url !== undefined || tls === undefined || port === 0 || issuer === undefined) return url
+  if (url !== undefined || tls === undefined || behind_proxy || port === 0 || issuer === undefined) return url
   return new URL(`https://${new URL(issuer).hostname}:${port}`).origin
 }
 

@@ -13,6 +13,7 @@ export type ClientCertificateOf = (req: IncomingMessage) => Result<ClientCertifi
 interface CertificateListener {
   readonly serve: readonly Service[]
   readonly tls?: { readonly clientCaFile?: string }
+  readonly behindProxy: boolean
   readonly trustedProxies: readonly string[]
 }
 
@@ -20,14 +21,15 @@ const MAX_CHAIN = 8
 const NONE = ok(undefined)
 
 /**
- * Only a listener that serves `mtls` knows certificates: where it terminates TLS, those of the connection; behind a proxy,
- * those of RFC 9440, and only when the connection comes from a configured address. `Client-Cert` from anybody else is the
+ * Only a listener that serves `mtls` knows certificates: where clients connect to it, those of the connection; behind a proxy,
+ * those of RFC 9440, and only when the connection comes from a configured address. What a proxy shows of its own, where it
+ * speaks TLS with us, is the same for all of its clients, and proves the key of none. `Client-Cert` from anybody else is the
  * client's own word: it is not read, there and at every other listener (RFC 9440 §4).
  */
 export function createClientCertificateOf(listener: CertificateListener): ClientCertificateOf {
-  const { serve, tls, trustedProxies } = listener
+  const { serve, tls, behindProxy, trustedProxies } = listener
   if (!serve.includes('mtls')) return () => NONE
-  if (tls !== undefined) return ofConnections(tls.clientCaFile !== undefined)
+  if (tls !== undefined && !behindProxy) return ofConnections(tls.clientCaFile !== undefined)
   const isProxy = isPeerWithin(trustedProxies)
   return (req) => {
     if (!isProxy(req)) return NONE

@@ -145,7 +145,7 @@ function serverFor(listener: ListenerSettings, deps: EdgeDeps, timeouts: Timeout
   }
   const onRequest = listenerOf(routes, basePath(deps.issuer), dispatch)
   const server = listener.tls
-    ? createTlsServer({ ...options, ...tlsOptions(listener.tls, listener.serve.includes('mtls')) }, onRequest)
+    ? createTlsServer({ ...options, ...tlsOptions(listener.tls, asksForCertificates(listener)) }, onRequest)
     : createServer(options, onRequest)
   // A client that does not read its answer is gone: what it was to get counts as not sent.
   server.setTimeout(IDLE_MS)
@@ -174,6 +174,10 @@ function versionRefusal({ httpVersion, headers }: IncomingMessage): HttpRefusal 
   if (httpVersion === '1.1' ? headers.host !== undefined : httpVersion === '1.0') return undefined
   return { reason: 'malformed_request', detail: 'it is not HTTP/1.1' }
 }
+
+/** Not of a proxy: its clients' certificates come in headers. */
+const asksForCertificates = ({ serve, behindProxy }: ListenerSettings): boolean =>
+  serve.includes('mtls') && !behindProxy
 
 const tlsOptions = ({ certFile, keyFile, clientCaFile }: NonNullable<ListenerSettings['tls']>, mutual: boolean) => ({
   cert: readFileSync(certFile),

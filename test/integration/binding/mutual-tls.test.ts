@@ -18,7 +18,7 @@ const sha256 = (bytes: Uint8Array, encoding: 'base64url' | 'hex') => createHash(
 
 let pki: OpensslPki
 let broker: TestBroker
-let ports: { checked: number; any: number; proxied: number; untrusted: number; plain: number }
+let ports: { checked: number; any: number; proxied: number; resealed: number; untrusted: number; plain: number }
 
 beforeAll(async () => {
   pki = opensslPki()
@@ -30,8 +30,15 @@ beforeAll(async () => {
   pki.issued('server-only', 'ca', ['extendedKeyUsage=serverAuth'])
   pki.issued('api', 'ca', ['subjectAltName=URI:spiffe://errand.test/api'])
   pki.issued('crafted', 'ca', ['subjectAltName=@names', '[names]', 'DNS.1=a, URI:spiffe://errand.test/api, DNS:b'])
-  const [checked, any, proxied, untrusted, plain] = await freePorts(5)
-  ports = { checked: checked!, any: any!, proxied: proxied!, untrusted: untrusted!, plain: plain! }
+  const [checked, any, proxied, resealed, untrusted, plain] = await freePorts(6)
+  ports = {
+    checked: checked!,
+    any: any!,
+    proxied: proxied!,
+    resealed: resealed!,
+    untrusted: untrusted!,
+    plain: plain!,
+  }
   const tls = { cert_file: pki.file('server.pem'), key_file: pki.file('server.key') }
   const at = { host: '127.0.0.1', serve: ['mtls'] }
   const proxy = { ...at, behind_proxy: true, url: 'https://mtls.example.com' }
@@ -42,6 +49,7 @@ beforeAll(async () => {
         { ...at, port: ports.checked, tls: { ...tls, client_ca_file: pki.file('ca.pem') } },
         { ...at, port: ports.any, tls },
         { ...proxy, port: ports.proxied, trusted_proxies: ['127.0.0.1'] },
+        { ...proxy, port: ports.resealed, tls, trusted_proxies: ['127.0.0.1'] },
         { ...proxy, port: ports.untrusted, trusted_proxies: ['192.0.2.1'] },
         { ...proxy, port: ports.plain, serve: ['api'], url: undefined, trusted_proxies: ['127.0.0.1'] },
       ],
@@ -108,7 +116,7 @@ async function curl(
   client?: string,
   more: readonly string[] = [],
 ): Promise<Answer> {
-  const scheme = port === ports.checked || port === ports.any ? 'https' : 'http'
+  const scheme = [ports.checked, ports.any, ports.resealed].includes(port) ? 'https' : 'http'
   const shown = client === undefined ? [] : ['--cert', pki.file(client), '--key', pki.file(keyOf(client))]
   const data = Object.entries(form).flatMap(([name, value]) => ['--data-urlencode', `${name}=${value}`])
   const url = `${scheme}://127.0.0.1:${port}${path}`
@@ -255,6 +263,14 @@ describe('RFC 9440: behind a proxy', () => {
       ...chain('ca.pem'),
     ])
     expect(cnfOf(answer)).toEqual({ 'x5t#S256': x5t('client.pem') })
+  })
+
+  test('a proxy that speaks TLS with us, too, tells of its clients, and its own certificate is none of theirs', async () => {
+    const answer = await exchange(ports.resealed, 'client.pem', { scope: 'deploy:certified' }, told('other.pem'))
+    expect(cnfOf(answer)).toEqual({ 'x5t#S256': x5t('other.pem') })
+    const refused = await exchange(ports.resealed, 'client.pem', { scope: 'deploy:certified' })
+    expect([refused.status, refused.body['error']]).toEqual([400, 'invalid_request'])
+    expect(cnfOf(await exchange(ports.resealed, 'client.pem'))).toBeUndefined()
   })
 
   test.each([

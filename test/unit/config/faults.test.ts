@@ -229,6 +229,27 @@ const rows: readonly Row[] = [
     /https:\/\/host:port/,
     { path: 'listen[0].url' },
   ),
+  row(
+    'a proxy that speaks TLS with us, too, must be named all the same',
+    { 'listen[0].behind_proxy': true, 'listen[0].serve': ['api', 'mtls'], 'listen[0].url': 'https://mtls.example.com' },
+    /nobody could show a certificate/,
+    /Client-Cert/,
+    { path: 'listen[0].trusted_proxies' },
+  ),
+  row(
+    'a CA of clients says nothing of the connection of a proxy',
+    {
+      'listen[0]': {
+        ...behindProxy,
+        trusted_proxies: ['10.0.0.0/8'],
+        url: 'https://mtls.example.com',
+        tls: { cert_file: 'server.pem', key_file: 'server.key', client_ca_file: 'server.pem' },
+      },
+    },
+    /is of the proxy/,
+    /take it out/,
+    { path: 'listen[0].tls.client_ca_file' },
+  ),
   row('a url is for mtls', { 'listen[0].url': 'https://mtls.example.com' }, /without mtls/, /take it out/),
   row('clients show certificates by TLS alone', { 'listen[0].url': 'http://mtls.example.com' }, /not https/, /TLS/),
   row('a url is an origin', { 'listen[0].url': 'https://mtls.example.com/x' }, /not an origin/, /example\.com$/),
