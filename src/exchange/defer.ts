@@ -16,6 +16,7 @@ import type { ExchangeDeps } from './dependencies.js'
 import type { Exchanging } from './exchanging.js'
 import type { Deferred, Outcome } from './outcome.js'
 import type { ExchangeRefusal } from './refusal.js'
+import { keysOfUse } from './required-binding.js'
 import { certifiedKeyName } from './wanted.js'
 
 const ATTEMPTS = 4
@@ -50,7 +51,7 @@ async function ask(
     grant,
     index: { run: exchanging.where.run },
     anchorKey: exchanging.where.anchor,
-    claims: claimsOn(exchanging.proved, id, exchanging.task, keyNames(exchanging.proof)),
+    claims: usesOf(exchanging, id),
     deferral: deferralOf(deps, exchanging, id, decideBy(grant), code),
     events: [
       eventOf(deps, exchanging, 'grant.requested', id, {
@@ -95,6 +96,9 @@ function pendingGrant(deps: ExchangeDeps, exchanging: Exchanging, purpose: strin
   return keys.length === 0 ? grant : { ...grant, askedAs: joinKeyOf(grant.terms, keys) }
 }
 
+const usesOf = ({ proved, task, wanted, asked, proof }: Exchanging, id: GrantId): ReturnType<typeof claimsOn> =>
+  claimsOn(proved, id, task, keysOfUse(wanted, asked.tier.binding, proof))
+
 /** Those that were proved, and the one that a certificate is asked for. */
 const keysOf = ({ proof, wanted }: Exchanging): readonly string[] => [
   ...keyNames(proof),
@@ -112,7 +116,7 @@ async function join(
   const { grant } = deps.safe.open(record)
   const joined = await deps.stores.deferrals.join(
     deferralOf(deps, exchanging, id, decideBy(grant), code),
-    claimsOn(exchanging.proved, id, exchanging.task, keyNames(exchanging.proof)),
+    usesOf(exchanging, id),
     [eventOf(deps, exchanging, 'grant.joined', id, {})],
     MOST_CODES,
   )

@@ -12,7 +12,7 @@ import { parseGrantId } from '../runtime/ids.js'
 import { refuse, type Result } from '../runtime/result.js'
 import { claimsOn } from '../grants/assertion-claim.js'
 import { claimProof } from '../grants/proof-claim.js'
-import { keyNames, meetsBinding, type ProofOfPossession } from '../workloads/possession.js'
+import { meetsBinding, type ProofOfPossession } from '../workloads/possession.js'
 import type { Workload } from '../workloads/workload.js'
 import { ATTEMPTS } from './attempts.js'
 import { authenticateBeside } from './authenticate-client.js'
@@ -24,7 +24,7 @@ import { issueRefusal } from './issue-refusal.js'
 import { refused, type Outcome } from './outcome.js'
 import { recordRefusal } from './record-refusal.js'
 import type { ExchangeRefusal } from './refusal.js'
-import { confirmationFor, requireBinding } from './required-binding.js'
+import { confirmationFor, keysOfUse, requireBinding } from './required-binding.js'
 import { endedFirst } from './run-ended.js'
 import { wantedOf } from './wanted.js'
 
@@ -208,7 +208,7 @@ function planned(
     access: asked.access,
     grant,
     task: renew === undefined ? { open } : { renew },
-    claims: claimsOn(proved, opened.record.id, task, keyNames(proof)),
+    claims: claimsOn(proved, opened.record.id, task, keysOfUse(wanted, binding.value, proof)),
     wanted,
     boundTo: confirmationFor(wanted, binding.value, proof),
     lifetime: request.lifetime,

@@ -26,7 +26,7 @@ import { issueRefusal } from './issue-refusal.js'
 import { refused, type Outcome } from './outcome.js'
 import { recordRefusal } from './record-refusal.js'
 import type { ExchangeRefusal } from './refusal.js'
-import { confirmationFor, requireBinding } from './required-binding.js'
+import { confirmationFor, keysOfUse, requireBinding } from './required-binding.js'
 import { endedFirst, runHasEnded } from './run-ended.js'
 import { wantedOf } from './wanted.js'
 
@@ -199,7 +199,7 @@ async function planRedemption(
             },
           }
         : { renew: choice.task },
-    claims: claimsOn(spends, deferral.grantId, task, keyNames(proof)),
+    claims: claimsOn(spends, deferral.grantId, task, keysOfUse(wanted.value, binding.value, proof)),
     wanted: wanted.value,
     boundTo: confirmationFor(wanted.value, binding.value, proof),
     lifetime: request.lifetime,

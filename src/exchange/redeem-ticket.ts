@@ -2,6 +2,7 @@ import { isWithin } from '../grants/access.js'
 import { gives } from '../grants/choose.js'
 import { parseTaskDocument } from '../grants/documents.js'
 import type { Access } from '../grants/grant.js'
+import { joinBindings } from '../grants/join-tiers.js'
 import { meets } from '../grants/review.js'
 import type { TicketClaims } from '../issuance/jwt.js'
 import type { ExchangeRequest, HandingOnRequest } from '../oauth/token-request.js'
@@ -12,7 +13,7 @@ import { ok, refuse, type Result } from '../runtime/result.js'
 import type { Workload } from '../workloads/workload.js'
 import { claimsOn } from '../grants/assertion-claim.js'
 import { claimProof } from '../grants/proof-claim.js'
-import { keyNames, type ProofOfPossession } from '../workloads/possession.js'
+import type { ProofOfPossession } from '../workloads/possession.js'
 import { ATTEMPTS } from './attempts.js'
 import type { ExchangeDeps } from './dependencies.js'
 import { depthOf } from './act.js'
@@ -22,7 +23,7 @@ import { refused, type Outcome } from './outcome.js'
 import { liveParent, type Parent } from './parent.js'
 import { recordRefusal } from './record-refusal.js'
 import type { ExchangeRefusal } from './refusal.js'
-import { confirmationFor, requireBinding } from './required-binding.js'
+import { confirmationFor, keysOfUse, requireBinding } from './required-binding.js'
 import { runHasEnded } from './run-ended.js'
 import { ticketClaim } from './ticket-claim.js'
 import { wantedOf, type Wanted } from './wanted.js'
@@ -118,7 +119,7 @@ async function settle(
     const plan = planUnder(deps, ticket, who, asked, live.value)
     if (!plan.ok) return plan.refusal
     // The child's assertion may belong to another shard than the grant, so it is used up before: fail closed.
-    if (attempt === 0 && !(await spend(deps, who, live.value))) return { reason: 'assertion_used' }
+    if (attempt === 0 && !(await spend(deps, who, asked, live.value))) return { reason: 'assertion_used' }
     const result = await issue(deps, plan.value)
     if ('recorded' in result) return result.recorded
     const refusal = issueRefusal(result)
@@ -127,9 +128,15 @@ async function settle(
   throw new Fault('contended', 'the grant changed under every attempt to redeem a ticket')
 }
 
-async function spend(deps: ExchangeDeps, { child, proof }: Redeemer, { standing, opened }: Parent): Promise<boolean> {
+async function spend(
+  deps: ExchangeDeps,
+  { child, proof, wanted }: Redeemer,
+  asked: Asked,
+  { standing, opened }: Parent,
+): Promise<boolean> {
   const { task } = parseTaskDocument(standing.task.document)
-  for (const claim of claimsOn([child], opened.record.id, task, keyNames(proof)))
+  const binding = joinBindings(asked.tier.binding, opened.grant.terms.credential.binding)
+  for (const claim of claimsOn([child], opened.record.id, task, keysOfUse(wanted, binding, proof)))
     if ((await deps.stores.issuance.claim(child.shard, claim, deps.clock.now())) === 'taken') return false
   return true
 }

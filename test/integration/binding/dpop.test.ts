@@ -1,11 +1,14 @@
+import { generateKeyPairSync } from 'node:crypto'
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals'
 import { decodeJwt } from 'jose'
+import { buildCsr } from '../../../src/x509/build-csr.js'
 import { athOf, dpopClient, newDpopKey, type DpopClient } from '../../support/dpop.js'
 import {
   ACCESS_TOKEN,
   agentId,
   CLIENT_ASSERTION_TYPE,
   credentialOf,
+  DATABASE,
   DEFERRAL_CODE,
   DEPLOY,
   errorOf,
@@ -14,6 +17,7 @@ import {
   openStage,
   pollForm,
   TICKET,
+  X509,
   type Credential,
   type Run,
   type Stage,
@@ -166,6 +170,43 @@ describe.each(STORES)('RFC 9449 on $name', (store) => {
       expect((await client.post('/token', form)).status).toBe(200)
       expect(errorOf(await other.post('/token', form))).toBe('invalid_request')
       expect(errorOf(await stage.token({ ...form, scope: 'deploy:staging' }))).toBe('invalid_request')
+    })
+  })
+
+  describe('contract §3, reuse: task: certificates, whose CSR proves their key', () => {
+    const csrOf = (): string => {
+      const { privateKey } = generateKeyPairSync('ec', { namedCurve: 'P-256' })
+      stage.broker.secrets.keep(privateKey.export({ format: 'der', type: 'pkcs8' }), 'the key of a certificate')
+      return buildCsr(privateKey)
+    }
+    const asking = (csr: string) => ({ audience: DATABASE, scope: 'keyed', requested_token_type: X509, csr })
+
+    test('where the tier asks for a key, the first use binds an assertion to that of the CSR', async () => {
+      const [job, csr] = [await stage.job(), csrOf()]
+      const first = await stage.token(exchangeForm(job, asking(csr)))
+      const again = await stage.token(exchangeForm(job, asking(csr)))
+      expect([first.status, again.status]).toEqual([200, 200])
+      expect(errorOf(await stage.token(exchangeForm(job, asking(csrOf()))))).toBe('invalid_request')
+    })
+
+    test('a DPoP key that was proved with it binds instead, and both kinds are had in turn', async () => {
+      const [client, job] = [newClient(), await stage.job()]
+      const jwt = await client.post('/token', exchangeForm(job, { audience: DATABASE, scope: 'keyed' }))
+      const one = await client.post('/token', exchangeForm(job, asking(csrOf())))
+      const other = await client.post('/token', exchangeForm(job, asking(csrOf())))
+      expect([jwt.status, one.status, other.status]).toEqual([200, 200, 200])
+      expect(errorOf(await stage.token(exchangeForm(job, asking(csrOf()))))).toBe('invalid_request')
+    })
+
+    test('where it asks for none, the assertion serves for either kind as before', async () => {
+      const job = await stage.job()
+      const form = { audience: DATABASE, scope: 'read' }
+      const answers = [
+        await stage.token(exchangeForm(job, form)),
+        await stage.token(exchangeForm(job, { ...asking(csrOf()), ...form })),
+        await stage.token(exchangeForm(job, { ...asking(csrOf()), ...form })),
+      ]
+      expect(answers.map(({ status }) => status)).toEqual([200, 200, 200])
     })
   })
 
