@@ -26,6 +26,8 @@ const MIN_RSA_BITS = 2048
 /** Above this a verification costs more than it proves. */
 const MAX_RSA_BITS = 8192
 const MIN_RSA_EXPONENT = 65537n
+/** Each bit is a multiplication: an exponent as long as its modulus makes one verification cost hundreds. OpenSSL bounds long moduli alone. */
+const MAX_RSA_EXPONENT = (1n << 64n) - 1n
 
 /** `sig` (RFC 7517 §4.2) may be left out; in the bundle of a trust domain each key says that it is for `jwt-svid` (SPIFFE Trust Domain and Bundle §4.2.2). */
 export type KeyUse = 'sig' | 'jwt-svid'
@@ -128,6 +130,7 @@ function isWeak(key: KeyObject): boolean {
   if (key.asymmetricKeyType !== 'rsa') return false
   const { modulusLength = 0, publicExponent = 0n } = key.asymmetricKeyDetails ?? {}
   if (modulusLength < MIN_RSA_BITS || modulusLength > MAX_RSA_BITS) return true
+  if (publicExponent > MAX_RSA_EXPONENT) return true
   return publicExponent < MIN_RSA_EXPONENT || publicExponent % 2n === 0n
 }
 

@@ -6,6 +6,8 @@ const MIN_RSA_BITS = 2048
 /** Above this a verification costs more than it proves. */
 const MAX_RSA_BITS = 8192
 const MIN_RSA_EXPONENT = 65_537n
+/** Each bit is a multiplication: an exponent as long as its modulus makes one verification cost hundreds. OpenSSL bounds long moduli alone. */
+const MAX_RSA_EXPONENT = (1n << 64n) - 1n
 
 /**
  * The key of a certificate that somebody else made; `undefined` for what is weak, unknown or malformed: DSA, curves without a
@@ -29,7 +31,8 @@ function strongKeyOf({ spki }: ParsedCertificate): KeyObject | undefined {
       return CURVES.has(namedCurve) ? key : undefined
     case 'rsa': {
       const isStrong = modulusLength >= MIN_RSA_BITS && publicExponent >= MIN_RSA_EXPONENT
-      return isStrong && modulusLength <= MAX_RSA_BITS && publicExponent % 2n === 1n ? key : undefined
+      const isCheap = modulusLength <= MAX_RSA_BITS && publicExponent <= MAX_RSA_EXPONENT
+      return isStrong && isCheap && publicExponent % 2n === 1n ? key : undefined
     }
     default:
       return undefined

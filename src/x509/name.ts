@@ -4,7 +4,7 @@ import { isUniversal, oidOf, textOf, type DerNode } from './der.js'
 export interface Name {
   readonly der: Buffer
   /**
-   * One text for each RDN; two names are the same when all of these are. Text is compared without regard to case, to how
+   * One text for each RDN, the values in it quoted, so that none passes for several; two names are the same when all of these are. Text is compared without regard to case, to how
    * many spaces stand together, and to whether it is a PrintableString or a UTF8String (RFC 5280 §7.1). Taking two names
    * for one does no harm: what is chained by name is chained by signature as well.
    */
@@ -32,7 +32,7 @@ export function parseName(node: DerNode | undefined): Name | undefined {
       if (++count > MAX_ATTRIBUTES) return undefined
       const text = textOf(value)
       attributes.push({ type, text })
-      keys.push(`${type}=${text === undefined ? value.bytes.toString('hex') : `"${comparable(text)}"`}`)
+      keys.push(`${type}=${text === undefined ? value.bytes.toString('hex') : JSON.stringify(comparable(text))}`)
     }
     rdns.push(keys.sort().join('+'))
   }

@@ -44,6 +44,10 @@ describe('weak keys of a trusted issuer are ignored', () => {
 
   test('RSA that would cost more than it proves', () => {
     expect(finds([{ ...good, n: `_${'A'.repeat(1400)}` }], 'RS256')).toBe(false)
+    // Each bit of the exponent is a multiplication: as long as the modulus, it costs a hundred verifications.
+    const ofBytes = (bytes: number): string => Buffer.alloc(bytes, 0x7f).toString('base64url')
+    expect(finds([{ ...good, e: ofBytes(8) }], 'RS256')).toBe(true)
+    for (const bytes of [9, 255]) expect(finds([{ ...good, e: ofBytes(bytes) }], 'RS256')).toBe(false)
   })
 
   test('a point that is not on its curve', () => {

@@ -1,5 +1,5 @@
 import { describe, expect, test } from '@jest/globals'
-import { encode, readDer, sequence, type DerValue } from '../../../src/x509/der.js'
+import { encode, oid, readDer, sequence, set, utf8String, type DerValue } from '../../../src/x509/der.js'
 import { parseGeneralNames, type GeneralName } from '../../../src/x509/general-name.js'
 import { allows } from '../../../src/x509/name-constraints.js'
 import * as certs from '../../support/certificates.js'
@@ -134,6 +134,15 @@ describe('RFC 5280 §4.2.1.10: directoryName', () => {
     expect(permits(at('a'), at('b'))).toBe(false)
     expect(permits(at('a', 'org'), at('b', 'org'))).toBe(false)
     expect(permits(nameOf(certs.directory(sequence())), at('a'))).toBe(true)
+  })
+
+  test('no value can be written so that it passes for several', () => {
+    const pair = (type: string, value: string): DerValue => sequence(oid(type), utf8String(value))
+    const [organization, unit] = ['2.5.4.10', '2.5.4.11']
+    const base = sequence(set(pair(organization, 'acme'), pair(unit, 'devices')))
+    const crafted = sequence(set(pair(organization, `acme"+${unit}="devices`)))
+    expect(permits(nameOf(certs.directory(base)), nameOf(certs.directory(base)))).toBe(true)
+    expect(permits(nameOf(certs.directory(base)), nameOf(certs.directory(crafted)))).toBe(false)
   })
 })
 

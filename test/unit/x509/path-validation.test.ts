@@ -1,3 +1,4 @@
+import { createPublicKey } from 'node:crypto'
 import { describe, expect, test } from '@jest/globals'
 import { parseCertificate, type ParsedCertificate } from '../../../src/x509/certificate.js'
 import { parseCrl, type ParsedCrl } from '../../../src/x509/crl.js'
@@ -5,7 +6,15 @@ import * as der from '../../../src/x509/der.js'
 import { OIDS } from '../../../src/x509/oids.js'
 import { checkAnchor, validatePath, type PathRules } from '../../../src/x509/path-validation.js'
 import * as certs from '../../support/certificates.js'
-import { BITS, certify, NOW, testKey, type CertificateShape, type Holder } from '../../support/certificates.js'
+import {
+  BITS,
+  certify,
+  NOW,
+  testKey,
+  type CertificateShape,
+  type Holder,
+  type TestKey,
+} from '../../support/certificates.js'
 
 const PURPOSE = { extendedKeyUsage: OIDS.clientAuth, stated: false }
 
@@ -148,6 +157,18 @@ describe('RFC 5280 §6.1.3 (a): each certificate', () => {
     const weakRoot = certify({ ca: true, key: weak })
     expect(refusal([certify({}, weakRoot)], { roots: [weakRoot] })).toBe('certificate_key_not_allowed at 1')
     expect(checkAnchor(parsed(weakRoot.der))).toBe('certificate_key_not_allowed')
+  })
+
+  test('keys that would cost more than they prove: an RSA exponent of more than 64 bits', () => {
+    const { n } = createPublicKey({ key: testKey('rsa').spki, format: 'der', type: 'spki' }).export({ format: 'jwk' })
+    const withExponent = (bytes: number): TestKey => {
+      const jwk = { kty: 'RSA', n: n ?? '', e: Buffer.alloc(bytes, 0x7f).toString('base64url') }
+      const spki = createPublicKey({ key: jwk, format: 'jwk' }).export({ format: 'der', type: 'spki' })
+      return { ...testKey(), spki }
+    }
+    expect(refusal([leafOf({ key: withExponent(8) }), issuing])).toBeUndefined()
+    for (const bytes of [9, 255])
+      expect(refusal([leafOf({ key: withExponent(bytes) }), issuing])).toBe('certificate_key_not_allowed at 0')
   })
 
   test('a critical extension that nobody understands, in the leaf and in a CA', () => {
