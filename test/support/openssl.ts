@@ -21,7 +21,11 @@ export interface Workbench {
 
 export function openWorkbench(): Workbench {
   const folder = mkdtempSync(join(tmpdir(), 'errand-x509-'))
-  const options = { cwd: folder, encoding: 'utf8', stdio: ['ignore', 'pipe', 'pipe'] } as const
+  const options = {
+    cwd: folder,
+    encoding: 'utf8' as const,
+    stdio: ['ignore' as const, 'pipe' as const, 'pipe' as const],
+  }
   return {
     folder,
     at: (name) => join(folder, name),

@@ -194,7 +194,7 @@ describe('refused as malformed', () => {
   })
 
   const nested = (depth: number): Buffer => {
-    let bytes = Buffer.from([5, 0])
+    let bytes: Buffer = Buffer.from([5, 0])
     for (let level = 0; level < depth && bytes.length < 12_000; level += 1) bytes = encode(sequence(raw(bytes)))
     return bytes
   }
