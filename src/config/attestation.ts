@@ -4,6 +4,7 @@ import type { WorkloadSource } from '../workloads/source.js'
 import { parseCertificate, type ParsedCertificate } from '../x509/certificate.js'
 import { OIDS } from '../x509/oids.js'
 import { checkAnchor } from '../x509/path-validation.js'
+import { fromPem } from '../x509/pem.js'
 import type { WorkloadEntry } from './document.js'
 import { readCertificates, type Desk } from './files.js'
 
@@ -44,12 +45,10 @@ export function settleAttestation(
   return { attestation }
 }
 
-const BLOCK = /-----BEGIN CERTIFICATE-----([A-Za-z0-9+/=\s]+)-----END CERTIFICATE-----/g
-
 function readRoots(file: string, at: readonly PropertyKey[], desk: Desk): readonly ParsedCertificate[] {
   const pem = readCertificates(desk, at, file) ?? ''
-  return [...pem.matchAll(BLOCK)].flatMap(([, body = ''], position) => {
-    const certificate = parseCertificate(Buffer.from(body, 'base64'))
+  return (fromPem('CERTIFICATE', pem) ?? []).flatMap((der, position) => {
+    const certificate = parseCertificate(der)
     const fault = certificate.ok ? checkAnchor(certificate.value) : certificate.refusal
     if (certificate.ok && fault === undefined) return [certificate.value]
     const which = `certificate ${position + 1} cannot be a root: ${(fault ?? '').replaceAll('_', ' ')}`

@@ -1,5 +1,6 @@
 import { createPrivateKey, createPublicKey, X509Certificate, type KeyObject } from 'node:crypto'
 import { resolve } from 'node:path'
+import { fromPem } from '../x509/pem.js'
 import type { Path, Report } from './fault.js'
 
 /** What loading may touch. `readFile` throws where a file cannot be read. */
@@ -42,8 +43,7 @@ export function readCertificates(desk: Desk, at: Path, file: string): string | u
   const bytes = desk.read(at, file)
   if (bytes === undefined) return undefined
   const text = bytes.toString('utf8')
-  const blocks = text.match(/-----BEGIN CERTIFICATE-----[\s\S]*?-----END CERTIFICATE-----/g) ?? []
-  if (blocks.length > 0 && blocks.every((block) => certificateOf(block) !== undefined)) return text
+  if (fromPem('CERTIFICATE', text)?.every((block) => certificateOf(block) !== undefined) === true) return text
   desk.report(at, 'holds no readable certificate', 'a PEM file: -----BEGIN CERTIFICATE----- …')
   return undefined
 }
@@ -108,7 +108,7 @@ function keepSecret(desk: Desk, at: Path, text: string | undefined, remedy: stri
 export const publicKeyOf = (jwk: Readonly<Record<string, unknown>>): KeyObject | undefined =>
   attempt(() => createPublicKey({ key: jwk, format: 'jwk' }))
 
-const certificateOf = (pem: string): X509Certificate | undefined => attempt(() => new X509Certificate(pem))
+const certificateOf = (bytes: string | Buffer): X509Certificate | undefined => attempt(() => new X509Certificate(bytes))
 
 function attempt<T>(make: () => T): T | undefined {
   try {

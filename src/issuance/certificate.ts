@@ -23,7 +23,8 @@ import {
 import type { CertificateRequest } from '../x509/csr.js'
 import { isCommonName, isDnsName } from '../x509/names.js'
 import { OIDS } from '../x509/oids.js'
-import { keyIdentifierOfBits, requireAlgorithm, signBytes } from '../x509/signing.js'
+import { requireAlgorithm, signBytes } from '../x509/signing.js'
+import { keyIdentifierOfBits } from '../x509/spki.js'
 import type { Authority, AuthorityUrls } from './authority.js'
 import { encodeProvenance, PROVENANCE_EXTENSION, type Provenance } from './provenance.js'
 

@@ -27,7 +27,7 @@ export function authorityOf(entry: AuthorityEntry, pkiUrl: string | undefined): 
     ...signerOf(entry),
     notBefore,
     notAfter,
-    chain: certificates.filter((der, at) => at === 0 || !isSelfSigned(der)).map((der) => toPem('CERTIFICATE', der)),
+    chain: certificates.filter((der, at) => at === 0 || !isSelfIssued(der)).map((der) => toPem('CERTIFICATE', der)),
     urls:
       pkiUrl === undefined
         ? undefined
@@ -70,7 +70,8 @@ function keyFor(certificate: Buffer, text: string): KeyObject {
 
 const unusable = (): Fault => new Fault('record_tampered', 'an authority in the store is not what Errand writes')
 
-function isSelfSigned(der: Buffer): boolean {
+/** A root: it names itself as its issuer (RFC 5280 §3.2). */
+function isSelfIssued(der: Buffer): boolean {
   const { subject, issuer } = parsedOf(der)
   return subject.der.equals(issuer.der)
 }

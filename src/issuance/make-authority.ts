@@ -3,7 +3,7 @@ import { promisify } from 'node:util'
 import type { EpochSeconds } from '../runtime/clock.js'
 import { sha256Hex } from '../runtime/digest.js'
 import { authorityName, makeCaCertificate } from '../x509/ca-certificate.js'
-import { keyIdentifierOf, spkiOf } from '../x509/signing.js'
+import { keyIdentifierOf, spkiOf } from '../x509/spki.js'
 import { authorityLifetime, type NewAuthority, type RootEntry } from './authority-book.js'
 
 /** Whose authorities these are, and where what they say is found. */

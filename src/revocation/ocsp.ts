@@ -7,7 +7,7 @@ import { Fault } from '../runtime/fault.js'
 import { parseCredentialId } from '../runtime/ids.js'
 import { parseOcspRequest, type CertId } from '../x509/ocsp-request.js'
 import { ocspError, ocspResponse, type CertStatus, type OcspError, type SingleResponse } from '../x509/ocsp-response.js'
-import { keyBitsOf, spkiOf } from '../x509/signing.js'
+import { keyBitsOf, spkiOf } from '../x509/spki.js'
 import type { CertificateEnds } from './certificate-ends.js'
 
 /**

@@ -1,8 +1,8 @@
-import { X509Certificate } from 'node:crypto'
 import { readFile } from 'node:fs/promises'
 import type { BoundedFetch, FetchOptions, FetchRefusal } from '../runtime/bounded-fetch.js'
 import { ok, refuse, type Result } from '../runtime/result.js'
 import { parseCertificate, type ParsedCertificate } from '../x509/certificate.js'
+import { toPem } from '../x509/pem.js'
 import type { KeySet } from './key-set.js'
 import type { BundleSource } from './source.js'
 import { parseSpiffeBundle } from './spiffe-bundle.js'
@@ -65,7 +65,12 @@ async function endpointOptions(
   const roots = known ?? initial?.value.roots ?? []
   // Without any, the platform's own would be believed.
   if (roots.length === 0) return refuse({ reason: 'bundle_file_unreadable' })
-  return ok({ ...KEY_FETCH, accept, ca: roots.map(pemOf).join(''), isServer: (der) => isEndpoint(der, endpointId) })
+  return ok({
+    ...KEY_FETCH,
+    accept,
+    ca: roots.map(({ der }) => toPem('CERTIFICATE', der)).join(''),
+    isServer: (der) => isEndpoint(der, endpointId),
+  })
 }
 
 /** SPIFFE Federation §5.2.2: the server is known by its SPIFFE ID, not by its host. */
@@ -75,5 +80,3 @@ function isEndpoint(der: Buffer, endpointId: string): boolean {
   const [name, ...others] = certificate.value.subjectAltNames.filter(({ form }) => form === 'uri')
   return name !== undefined && 'text' in name && name.text === endpointId && others.length === 0
 }
-
-const pemOf = ({ der }: ParsedCertificate): string => new X509Certificate(der).toString()

@@ -1,6 +1,7 @@
 import { readFile } from 'node:fs/promises'
 import { ok, refuse, type Result } from '../runtime/result.js'
 import { parseCrl, type ParsedCrl } from '../x509/crl.js'
+import { fromPem } from '../x509/pem.js'
 
 /**
  * Revocation lists of other CAs, from files that something else keeps fresh. Read anew when asked to; a file that cannot be
@@ -39,15 +40,11 @@ export function createRevocationLists({ files, onFailed }: RevocationListsDeps):
   }
 }
 
-const PEM_BLOCK = /-----BEGIN X509 CRL-----([A-Za-z0-9+/=\s]+)-----END X509 CRL-----/g
-
 /** One list in DER, or any number in PEM. */
 export function parseCrlFile(bytes: Buffer): Result<readonly ParsedCrl[], string> {
   const text = bytes.toString('latin1')
-  const blocks = text.includes('-----BEGIN ')
-    ? [...text.matchAll(PEM_BLOCK)].map(([, body = '']) => Buffer.from(body, 'base64'))
-    : [bytes]
-  if (blocks.length === 0) return refuse('holds no X509 CRL')
+  const blocks = text.includes('-----BEGIN ') ? fromPem('X509 CRL', text) : [bytes]
+  if (blocks === undefined) return refuse('holds no X509 CRL')
   const crls: ParsedCrl[] = []
   for (const der of blocks) {
     const crl = parseCrl(der)

@@ -1,6 +1,7 @@
 import type { KeyObject } from 'node:crypto'
 import type { EpochSeconds } from '../runtime/clock.js'
-import { bitString, encode, explicit, implicit, integer, octetString, oid, sequence, time } from './der.js'
+import { bitString, encode, explicit, integer, sequence, time } from './der.js'
+import { authorityKeyIdentifier, extension } from './extension.js'
 import { OIDS } from './oids.js'
 import { requireAlgorithm, signInPool } from './signing.js'
 
@@ -59,13 +60,7 @@ export async function makeCrl(content: CrlContent, privateKey: KeyObject): Promi
   const extensions = encode(
     explicit(
       0,
-      sequence(
-        sequence(
-          oid(OIDS.authorityKeyIdentifier),
-          octetString(encode(sequence(implicit(0, octetString(content.authorityKeyId))))),
-        ),
-        sequence(oid(OIDS.crlNumber), octetString(encode(integer(content.number)))),
-      ),
+      sequence(authorityKeyIdentifier(content.authorityKeyId), extension(OIDS.crlNumber, integer(content.number))),
     ),
   )
   const tbs = wrap([...head, ...revokedCertificates(content.entries), extensions])

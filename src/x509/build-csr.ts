@@ -1,7 +1,8 @@
 import type { KeyObject } from 'node:crypto'
 import { bitString, encode, implicit, integer, raw, sequence, set } from './der.js'
 import { toPem } from './pem.js'
-import { requireAlgorithm, signBytes, spkiOf } from './signing.js'
+import { requireAlgorithm, signBytes } from './signing.js'
+import { spkiOf } from './spki.js'
 
 /**
  * A request for a certificate that names nobody (PKCS #10, RFC 2986 §4; PEM): who it is for is approved, so all that it says is

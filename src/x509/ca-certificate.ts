@@ -5,8 +5,6 @@ import {
   boolean,
   encode,
   explicit,
-  ia5String,
-  implicit,
   integer,
   namedBits,
   octetString,
@@ -18,8 +16,10 @@ import {
   utf8String,
   type DerValue,
 } from './der.js'
+import { authorityKeyIdentifier, crlDistributionPoint, extension, uriName } from './extension.js'
 import { OIDS } from './oids.js'
-import { keyIdentifierOf, requireAlgorithm, signBytes, spkiOf } from './signing.js'
+import { requireAlgorithm, signBytes } from './signing.js'
+import { keyIdentifierOf, spkiOf } from './spki.js'
 
 /** What a certificate of an authority says. */
 export interface CaTemplate {
@@ -60,16 +60,11 @@ const CRL_SIGN = 6
 /** Version 3 (RFC 5280 §4.1.2.1). */
 const V3 = 2
 
-const extension = (type: string, value: DerValue, critical = false): DerValue =>
-  sequence(oid(type), ...(critical ? [boolean(true)] : []), octetString(encode(value)))
-
-const uri = (text: string): DerValue => implicit(6, ia5String(text))
-
 /** What makes a certificate one of an authority: the same in its request and in the certificate (RFC 5280 §4.2.1.3, §4.2.1.9). */
 export const authorityExtensions = (pathLength: number, spiffeId: string): readonly DerValue[] => [
   extension(OIDS.basicConstraints, sequence(boolean(true), integer(pathLength)), true),
   extension(OIDS.keyUsage, namedBits([KEY_CERT_SIGN, CRL_SIGN]), true),
-  extension(OIDS.subjectAltName, sequence(uri(spiffeId))),
+  extension(OIDS.subjectAltName, sequence(uriName(spiffeId))),
 ]
 
 /**
@@ -95,12 +90,12 @@ export function makeCaCertificate(template: CaTemplate, issuer: CaIssuer): Buffe
         sequence(
           ...authorityExtensions(template.pathLength, template.spiffeId),
           extension(OIDS.subjectKeyIdentifier, octetString(keyIdentifierOf(spki))),
-          extension(OIDS.authorityKeyIdentifier, sequence(implicit(0, octetString(keyIdentifierOf(issuerSpki))))),
+          authorityKeyIdentifier(keyIdentifierOf(issuerSpki)),
           ...(urls === undefined
             ? []
             : [
-                extension(OIDS.crlDistributionPoints, sequence(distributionPoint(urls.crl))),
-                extension(OIDS.authorityInfoAccess, sequence(sequence(oid(OIDS.caIssuers), uri(urls.issuer)))),
+                crlDistributionPoint(urls.crl),
+                extension(OIDS.authorityInfoAccess, sequence(sequence(oid(OIDS.caIssuers), uriName(urls.issuer)))),
               ]),
         ),
       ),
@@ -110,9 +105,6 @@ export function makeCaCertificate(template: CaTemplate, issuer: CaIssuer): Buffe
   checkMade(made, createPublicKey(issuer.privateKey))
   return made
 }
-
-/** A full name with one URI, no reasons and no other issuer (RFC 5280 §4.2.1.13). */
-export const distributionPoint = (url: string): DerValue => sequence(explicit(0, implicit(0, sequence(uri(url)))))
 
 /** By another parser than the one that wrote it. */
 function checkMade(made: Buffer, signer: KeyObject): void {

@@ -3,7 +3,8 @@ import { authorityExtensions } from './ca-certificate.js'
 import { bitString, encode, implicit, integer, oid, raw, sequence, set } from './der.js'
 import { OIDS } from './oids.js'
 import { toPem } from './pem.js'
-import { requireAlgorithm, signBytes, spkiOf } from './signing.js'
+import { requireAlgorithm, signBytes } from './signing.js'
+import { spkiOf } from './spki.js'
 
 /**
  * The request for the certificate of an issuing authority, for somebody else's root (RFC 2986, PEM): that it is an

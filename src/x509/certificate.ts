@@ -16,6 +16,7 @@ import {
   timeOf,
   type DerNode,
 } from './der.js'
+import { readExtension } from './extension.js'
 import { parseGeneralNames, type GeneralName } from './general-name.js'
 import { parseName, type Name } from './name.js'
 import { parseNameConstraints, type NameConstraints } from './name-constraints.js'
@@ -192,24 +193,6 @@ function readExtensions(nodes: readonly DerNode[]): Result<Known, CertificateRef
     Object.assign(known, parts)
   }
   return ok({ ...known, unknownCritical })
-}
-
-export interface Extension {
-  readonly type: string
-  readonly critical: boolean
-  readonly value: DerNode
-}
-
-/** An Extension (§4.1.2.9), of a certificate or of a CRL. `critical` is not written where it is false (X.690 §11.5). */
-export function readExtension(node: DerNode): Extension | undefined {
-  if (!isUniversal(node, 'sequence') || node.children.length < 2 || node.children.length > 3) return undefined
-  const [first, second] = node.children
-  const type = oidOf(first)
-  const critical = node.children.length === 3 ? booleanOf(second) : false
-  if (type === undefined || critical === undefined || (node.children.length === 3 && !critical)) return undefined
-  const octets = octetStringOf(node.children.at(-1))
-  const value = octets === undefined ? undefined : readDer(octets)
-  return value === undefined ? undefined : { type, critical, value }
 }
 
 /** §4.2.1; each gives its part of a certificate, or `undefined` when the extension is malformed. */

@@ -3,8 +3,8 @@
  */
 import { ok, refuse, type Result } from '../runtime/result.js'
 import type { EpochSeconds } from '../runtime/clock.js'
-import { readExtension } from './certificate.js'
 import { bitStringOf, integerOf, isContext, isUniversal, readDer, timeOf, type DerBudget, type DerNode } from './der.js'
+import { readExtension } from './extension.js'
 import { parseName, type Name } from './name.js'
 import { OIDS } from './oids.js'
 import { signatureAlgorithmOf, type SignatureAlgorithm } from './signature.js'

@@ -1,6 +1,5 @@
 import { ok, refuse, type Result } from '../runtime/result.js'
 import {
-  booleanOf,
   integerOf,
   isContext,
   isUniversal,
@@ -10,6 +9,7 @@ import {
   type DerBudget,
   type DerNode,
 } from './der.js'
+import { readExtension } from './extension.js'
 import { OIDS } from './oids.js'
 
 /** One certificate that is asked about (RFC 6960 §4.1.1): its issuer by digests of its name and key, and its serial number. */
@@ -77,18 +77,16 @@ function readRequest(node: DerNode): CertId | undefined {
 }
 
 /** By type. `undefined` when they are malformed, repeated, or one that is not understood is critical (RFC 6960 §4.4). */
-function readExtensions(tagged: DerNode): ReadonlyMap<string, Buffer> | undefined {
+function readExtensions(tagged: DerNode): ReadonlyMap<string, DerNode> | undefined {
   const [list, ...rest] = tagged.children
   if (!isUniversal(list, 'sequence') || rest.length > 0) return undefined
-  const found = new Map<string, Buffer>()
+  const found = new Map<string, DerNode>()
   for (const node of list.children) {
-    const [type, ...others] = node.children
-    const name = oidOf(type)
-    const critical = others.length === 2 ? booleanOf(others[0]) : false
-    const value = octetStringOf(others.at(-1))
-    if (name === undefined || value === undefined || critical === undefined || others.length > 2) return undefined
-    if (found.has(name) || (critical && name !== OIDS.ocspNonce)) return undefined
-    found.set(name, value)
+    const extension = readExtension(node)
+    if (extension === undefined || found.has(extension.type)) return undefined
+    const { type, critical, value } = extension
+    if (critical && type !== OIDS.ocspNonce) return undefined
+    found.set(type, value)
   }
   return found
 }
@@ -100,7 +98,7 @@ function readNonce(tagged: DerNode | undefined): Result<Buffer | undefined, 'mal
   if (extensions === undefined) return malformed
   const value = extensions.get(OIDS.ocspNonce)
   if (value === undefined) return ok(undefined)
-  const nonce = octetStringOf(readDer(value, BUDGET))
+  const nonce = octetStringOf(value)
   const isSound = nonce !== undefined && nonce.length > 0 && nonce.length <= MAX_NONCE
   return isSound ? ok(nonce) : malformed
 }

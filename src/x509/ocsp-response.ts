@@ -14,8 +14,10 @@ import {
   sequence,
   type DerValue,
 } from './der.js'
+import { extension } from './extension.js'
 import { OIDS } from './oids.js'
-import { keyBitsOf, requireAlgorithm, signBytes, spkiOf } from './signing.js'
+import { requireAlgorithm, signBytes } from './signing.js'
+import { keyBitsOf, spkiOf } from './spki.js'
 
 /** What is answered about one certificate (RFC 6960 §2.2). */
 export type CertStatus = 'good' | 'unknown' | { readonly revokedAt: EpochSeconds }
@@ -50,9 +52,7 @@ export function ocspResponse(content: OcspContent, privateKey: KeyObject): Buffe
       explicit(2, octetString(hash('sha1', keyBitsOf(spkiOf(privateKey)), 'buffer'))),
       generalizedTime(producedAt),
       sequence(...content.responses.map((response) => single(response, content))),
-      ...(nonce === undefined
-        ? []
-        : [explicit(1, sequence(sequence(oid(OIDS.ocspNonce), octetString(encode(octetString(nonce))))))]),
+      ...(nonce === undefined ? [] : [explicit(1, sequence(extension(OIDS.ocspNonce, octetString(nonce))))]),
     ),
   )
   const { identifier } = requireAlgorithm(privateKey)

@@ -3,7 +3,8 @@
 import { generateKeyPairSync, hash } from 'node:crypto'
 import * as der from '../../../dist/x509/der.js'
 import { OIDS } from '../../../dist/x509/oids.js'
-import { keyIdentifierOf, requireAlgorithm, signBytes, spkiOf } from '../../../dist/x509/signing.js'
+import { requireAlgorithm, signBytes } from '../../../dist/x509/signing.js'
+import { keyIdentifierOf, spkiOf } from '../../../dist/x509/spki.js'
 
 /** @typedef {import('node:crypto').KeyObject} KeyObject */
 /** @typedef {import('../../../dist/issuance/authority.js').Authority} Authority */

@@ -1,14 +1,6 @@
 import { describe, expect, test } from '@jest/globals'
-import { createHash, createPublicKey, generateKeyPairSync, verify, type KeyObject } from 'node:crypto'
-import {
-  keyBitsOf,
-  keyIdentifierOf,
-  requireAlgorithm,
-  signingAlgorithmOf,
-  signBytes,
-  signInPool,
-  spkiOf,
-} from '../../../src/x509/signing.js'
+import { createPublicKey, generateKeyPairSync, verify, type KeyObject } from 'node:crypto'
+import { requireAlgorithm, signingAlgorithmOf, signBytes, signInPool } from '../../../src/x509/signing.js'
 
 const ec = (namedCurve: string): KeyObject => generateKeyPairSync('ec', { namedCurve }).privateKey
 const rsa = (modulusLength: number): KeyObject => generateKeyPairSync('rsa', { modulusLength }).privateKey
@@ -39,15 +31,4 @@ describe('keys that sign certificates', () => {
     expect(() => signBytes(key, text)).toThrow(RangeError)
     await expect(async () => signInPool(key, text)).rejects.toThrow(RangeError)
   })
-})
-
-test('RFC 7093 §2: a key identifier is the first 160 bits of SHA-256 of the key’s bits', () => {
-  const spki = spkiOf(ec('P-256'))
-  // A P-256 key has 65 bytes at the end of its SubjectPublicKeyInfo.
-  expect(keyBitsOf(spki)).toEqual(spki.subarray(-65))
-  expect(keyIdentifierOf(spki)).toEqual(createHash('sha256').update(spki.subarray(-65)).digest().subarray(0, 20))
-})
-
-test('what is no SubjectPublicKeyInfo has no key identifier', () => {
-  expect(() => keyIdentifierOf(Buffer.from('3000', 'hex'))).toThrow(RangeError)
 })
