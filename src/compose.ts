@@ -446,7 +446,7 @@ function routesOf(
       store: stores.issuance,
       safe: grants.safe,
       certificateMac,
-      authorities: () => authorities.all(),
+      authorities: () => authorities.believed(),
       verifyResourceServer,
     }),
     revokeRoute({
@@ -455,7 +455,7 @@ function routesOf(
       tokens,
       verifyWorkload,
       verifyPossession,
-      authorities: () => authorities.all(),
+      authorities: () => authorities.believed(),
     }),
     ...grantRoutes({ ...grants, callers, cursors: cursorsOf(given.masterKey) }),
     ...decisionRoutes({ ...grants, callers }),

@@ -11,6 +11,7 @@ import type { AccessTokenClaims, Act } from '../issuance/jwt.js'
 import { TOKEN_TYPE } from '../oauth/urns.js'
 import type { Asked } from '../policy/resolve-access.js'
 import type { EpochSeconds } from '../runtime/clock.js'
+import { sha256Base64url } from '../runtime/digest.js'
 import { Fault } from '../runtime/fault.js'
 import type { CredentialId, TaskId } from '../runtime/ids.js'
 import type { KeyConfirmation } from '../workloads/possession.js'
@@ -165,7 +166,12 @@ function documentOf(
       ? {}
       : {
           certificate: sealFacts(
-            { sub: handedOn?.sub ?? workload.spiffeId, clientId: workload.spiffeId, access },
+            {
+              sub: handedOn?.sub ?? workload.spiffeId,
+              clientId: workload.spiffeId,
+              access,
+              key: sha256Base64url(certifying.request.spki),
+            },
             { id: credentialId, grantId: grant.terms.id, taskId },
             certificateMac,
           ),

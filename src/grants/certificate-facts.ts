@@ -14,6 +14,8 @@ export interface CertificateFacts {
   /** The workload that acts. */
   readonly clientId: string
   readonly access: Access
+  /** SHA-256 of the SubjectPublicKeyInfo, base64url: another certificate with this serial number is not the one that was issued. */
+  readonly key: string
 }
 
 interface Subject {

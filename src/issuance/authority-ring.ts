@@ -57,6 +57,8 @@ export interface AuthorityRing {
   current(): Authority
   /** Issuing authorities: the current one first, the next, and those whose certificates have not all expired. */
   all(): readonly Authority[]
+  /** Those of them whose certificates are believed: not one that a root of ours took back, since who has its key writes what they like. */
+  believed(): readonly Authority[]
   roots(): readonly RootAuthority[]
   /** Whoever of ours signs the list with this id. */
   signer(id: string): ListSigner | undefined
@@ -263,6 +265,8 @@ export async function openAuthorityRing(deps: AuthorityRingDeps): Promise<Author
       return found
     },
     all: () => inOrder(book()).flatMap(({ id }) => held.authorities.get(id) ?? []),
+    believed: () =>
+      inOrder(book()).flatMap((entry) => (isTakenBack(book(), entry) ? [] : (held.authorities.get(entry.id) ?? []))),
     roots: () => [...held.roots.values()],
     signer: (id) => held.authorities.get(id) ?? held.roots.get(id),
     certificates: () => distinct(inOrder(book()).flatMap(({ certificate, above }) => [certificate, ...above])),
@@ -339,6 +343,9 @@ const inOrder = ({ authorities }: Book) => [...authorities].sort((one, other) =>
 
 const distinct = (texts: readonly string[]): readonly Buffer[] =>
   [...new Set(texts)].map((text) => Buffer.from(text, 'base64'))
+
+const isTakenBack = ({ roots }: Book, { serial }: Pick<Book['authorities'][number], 'serial'>): boolean =>
+  roots.some(({ revoked }) => revoked.some((entry) => entry.serial === serial))
 
 /** KeyObjects of issuing authorities are made once, and taken over from the version before; those of roots serve rarely. */
 function hold(book: Book, before: Held, pkiUrl: string | undefined): Held {

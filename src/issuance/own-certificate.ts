@@ -11,6 +11,8 @@ export interface OwnCertificate {
   readonly notAfter: EpochSeconds
   /** SHA-256 of its DER, base64url: `x5t#S256` (RFC 8705 §3.1). */
   readonly x5tS256: string
+  /** SHA-256 of its SubjectPublicKeyInfo, base64url. */
+  readonly key: string
 }
 
 const PEM = '-----BEGIN CERTIFICATE-----'
@@ -37,6 +39,7 @@ export function readOwnCertificate(
     notBefore: seconds(leaf.validFrom),
     notAfter: seconds(leaf.validTo),
     x5tS256: sha256Base64url(leaf.raw),
+    key: sha256Base64url(leaf.publicKey.export({ format: 'der', type: 'spki' })),
   }
 }
 

@@ -59,7 +59,7 @@ async function introspectCertificate(
   const { credential } = standing
   const facts = openFacts(parseCredentialDocument(credential.document).certificate, credential, deps.certificateMac)
   const { audience, scope, authorization_details } = facts.access
-  if (!audiences.includes(audience)) return INACTIVE
+  if (!audiences.includes(audience) || facts.key !== own.key) return INACTIVE
   return {
     active: true,
     token_type: 'N_A',

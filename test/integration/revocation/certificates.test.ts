@@ -1,5 +1,9 @@
+import { generateKeyPairSync } from 'node:crypto'
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals'
 import { readFileSync, writeFileSync } from 'node:fs'
+import { issueCertificate } from '../../../src/issuance/certificate.js'
+import { buildCsr } from '../../../src/x509/build-csr.js'
+import { parseCsr } from '../../../src/x509/csr.js'
 import { startBroker, type TestBroker } from '../../support/broker.js'
 import { certifying, complete, relyingParty, type RelyingParty } from '../../support/certified.js'
 
@@ -119,5 +123,44 @@ describe('certificates, to those who check them', () => {
     )
     expect(answer.said).toContain('Response verify OK')
     expect(answer.said).toContain('issuing.pem: good')
+  })
+
+  /* Whoever has the key of an authority writes certificates for keys of their own, under serial numbers that live. */
+  test('an authority whose key has leaked is believed of nobody: what it signed is not active, and OCSP says revoked', async () => {
+    const certified = await party.certify(broker, 'before')
+    const leaked = broker.broker.authorities.current()
+    const mine = generateKeyPairSync('ec', { namedCurve: 'P-256' }).privateKey
+    const request = parseCsr(buildCsr(mine))
+    if (!request.ok) throw new Error(request.refusal.detail)
+    const now = Math.floor(Date.now() / 1000)
+    const forged = issueCertificate({
+      id: `cr_${certified.serial}`,
+      request: request.value,
+      spiffeId: 'spiffe://errand.test/ci/forged',
+      notBefore: now - 30,
+      notAfter: now + 600,
+      authority: leaked,
+      provenance: [],
+    })
+    writeFileSync(party.file('forged.pem'), forged)
+    await party.fetch(broker)
+    const before = readFileSync(party.file('before.pem'), 'utf8')
+    const isActive = async (token: string): Promise<unknown> => {
+      const basic = { Authorization: `Basic ${btoa(`deploy-api:${broker.secret}`)}` }
+      return (await broker.post('/introspect', { token }, basic)).body['active']
+    }
+    expect([await isActive(before), (await party.ocsp(broker, 'before')).said]).toEqual([
+      true,
+      expect.stringContaining('before.pem: good'),
+    ])
+    expect(await isActive(forged)).toBe(false)
+
+    await broker.broker.authorities.rotate('a test', { atOnce: true, leaked: true })
+    expect([await isActive(before), await isActive(forged)]).toEqual([false, false])
+    expect((await party.ocsp(broker, 'before')).said).toContain('before.pem: revoked')
+    expect((await party.ocsp(broker, 'forged')).said).toContain('forged.pem: revoked')
+    // By the next authority all goes on.
+    await party.certify(broker, 'after')
+    expect(await isActive(readFileSync(party.file('after.pem'), 'utf8'))).toBe(true)
   })
 })

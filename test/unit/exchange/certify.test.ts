@@ -130,6 +130,7 @@ describe('contract §2: the names in a certificate', () => {
       sub: 'spiffe://errand.test/ci/74',
       clientId: 'spiffe://errand.test/agents/one',
       access: access('deploy:production'),
+      key: hash('sha256', leaf.publicKey.export({ format: 'der', type: 'spki' }), 'base64url'),
     })
   })
 })

@@ -10,6 +10,7 @@ const seal = textMac(createSecretKey(randomBytes(32)))
 const facts: CertificateFacts = {
   sub: 'spiffe://errand.test/ci/74',
   clientId: 'spiffe://errand.test/agents/one',
+  key: 'the digest of its key',
   access: access('deploy:production'),
 }
 const record: CredentialRecord = {

@@ -48,6 +48,9 @@ describe('a certificate of ours, shown as a token', () => {
       notBefore: authority.notBefore,
       notAfter: authority.notBefore + 600,
       x5tS256: createHash('sha256').update(leaf.raw).digest('base64url'),
+      key: createHash('sha256')
+        .update(leaf.publicKey.export({ format: 'der', type: 'spki' }))
+        .digest('base64url'),
     }
     for (const shown of [chain, leaf.toString(), leaf.raw, `\n${chain}`])
       expect(readOwnCertificate(shown, [other, authority])).toEqual(own)
