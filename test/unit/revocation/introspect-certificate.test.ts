@@ -1,4 +1,4 @@
-import { createSecretKey, randomBytes } from 'node:crypto'
+import { createSecretKey, hash, randomBytes } from 'node:crypto'
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals'
 import { sealFacts, type CertificateFacts } from '../../../src/grants/certificate-facts.js'
 import { credentialDocument } from '../../../src/grants/documents.js'
@@ -19,12 +19,13 @@ const seal = textMac(createSecretKey(randomBytes(32)))
 const safe = createGrantSafe({ issuer: BROKER, mac: seal.make, verifyMac: seal.check }, () => undefined)
 const certificateMac = textMac(createSecretKey(randomBytes(32)))
 const SUB = 'spiffe://errand.test/ci/74'
-const facts: CertificateFacts = { sub: SUB, clientId: SUB, access: access('deploy:production') }
+const told = { sub: SUB, clientId: SUB, access: access('deploy:production') }
 
 let bench: Workbench
 let authority: Authority
 let chain: string
 let now: number
+let facts: CertificateFacts
 let record: CredentialRecord
 
 beforeAll(() => {
@@ -33,6 +34,7 @@ beforeAll(() => {
   now = authority.notBefore + 60
   const request = parseCsr(makeCsr(bench, 'one', KEY_KINDS['P-256']))
   if (!request.ok) throw new Error(request.refusal.detail)
+  facts = { ...told, key: hash('sha256', request.value.spki, 'base64url') }
   const id = randomIds.credentialId(SHARD)
   const span = { notBefore: now - 30, notAfter: now + 600 }
   chain = issueCertificate({ id, request: request.value, spiffeId: SUB, ...span, authority, provenance: [] })
@@ -105,6 +107,10 @@ describe('RFC 7662 §2.2: of a certificate, too, only what is live and for the c
     ['for another audience', () => ({ audience: 'https://other.example.com' })],
     ['ended', () => ({ live: false })],
     ['over', () => ({ at: now + 600 })],
+    [
+      'for another key than the one that was certified',
+      () => ({ credential: { document: documentOf({ ...facts, key: 'another' }, record) } }),
+    ],
     ['of an authority that is not ours any more', () => ({ authorities: [] })],
     [
       'invariant 8: under a grant that its document says is revoked',
