@@ -21,7 +21,7 @@ import {
   type DerValue,
 } from '../x509/der.js'
 import type { CertificateRequest } from '../x509/csr.js'
-import { isCommonName, isDnsName } from '../x509/names.js'
+import { isCommonName, isDnsName } from '../x509/name-syntax.js'
 import { OIDS } from '../x509/oids.js'
 import { requireAlgorithm, signBytes } from '../x509/signing.js'
 import { keyIdentifierOfBits } from '../x509/spki.js'

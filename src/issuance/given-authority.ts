@@ -1,4 +1,4 @@
-import { createPrivateKey, X509Certificate, type KeyObject } from 'node:crypto'
+import { X509Certificate, type KeyObject } from 'node:crypto'
 import type { EpochSeconds } from '../runtime/clock.js'
 import { ok, refuse, type Result } from '../runtime/result.js'
 import { keyOf } from '../x509/certificate-key.js'
@@ -85,13 +85,4 @@ function linkFault(chain: readonly ParsedCertificate[], at: number, now: EpochSe
     isSameName(certificate.issuer, above.subject) &&
     isSignedBy(key, certificate.algorithm, certificate.tbs, certificate.signature)
   return isCertified ? undefined : `${name} is not certified by the one after it`
-}
-
-/** `undefined` for anything but the PEM of a private key without a passphrase. */
-export function privateKeyIn(pem: string): KeyObject | undefined {
-  try {
-    return createPrivateKey(pem)
-  } catch {
-    return undefined
-  }
 }

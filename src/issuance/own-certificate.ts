@@ -32,7 +32,7 @@ export function readOwnCertificate(
   const leaf = parsed(certificate)
   if (leaf === undefined || leaf.ca) return undefined
   const id = parseCredentialId(`cr_${leaf.serialNumber.toLowerCase()}`)
-  if (id === undefined || !authorities.some((authority) => isSignedBy(leaf, authority))) return undefined
+  if (id === undefined || !authorities.some((authority) => isIssuedBy(leaf, authority))) return undefined
   const seconds = (date: string): EpochSeconds => Math.floor(Date.parse(date) / 1000)
   return {
     id,
@@ -43,7 +43,7 @@ export function readOwnCertificate(
   }
 }
 
-function isSignedBy(leaf: X509Certificate, authority: Authority): boolean {
+function isIssuedBy(leaf: X509Certificate, authority: Authority): boolean {
   const issuer = certificateOf(authority)
   return leaf.checkIssued(issuer) && leaf.verify(issuer.publicKey)
 }
