@@ -35,6 +35,11 @@ const commands = {
     redis: true,
     program: ['test/bench/scale.mjs'],
   },
+  'bench:certificate': {
+    about: 'from a request to a certificate',
+    build: true,
+    program: ['test/bench/certificate.mjs'],
+  },
   crash: { about: 'kill the broker again and again', build: true, redis: true, program: ['test/harness/crash.mjs'] },
   fuzz: { about: 'spoilt requests and certificates', build: true, program: ['test/fuzz/run.mjs'] },
   mutations: {

@@ -131,6 +131,27 @@ const MAPPINGS: Readonly<Partial<Record<PresetName, ProviderMapping>>> = {
 /** The same, by the name of the preset. */
 export const PROVENANCE_CLAIMS: ReadonlyMap<string, ProviderMapping> = new Map(Object.entries(MAPPINGS))
 
+/** A template taken apart once: texts, and claims between them. */
+interface Compiled {
+  readonly when: { readonly claim: string; readonly is: string } | undefined
+  readonly parts: readonly (string | { readonly claim: string })[]
+}
+
+const compile = (template: Template): Compiled => ({
+  when: typeof template === 'string' ? undefined : { claim: template.if, is: template.is },
+  parts: (typeof template === 'string' ? template : template.then)
+    .split(/(\{[^}]+\})/)
+    .filter((part) => part !== '')
+    .map((part) => (part.startsWith('{') ? { claim: part.slice(1, -1) } : part)),
+})
+
+const COMPILED: ReadonlyMap<string, ReadonlyMap<ProvenanceName, readonly Compiled[]>> = new Map(
+  [...PROVENANCE_CLAIMS].map(([preset, { names }]) => [
+    preset,
+    new Map(Object.entries(names).map(([name, templates]) => [name as ProvenanceName, templates.map(compile)])),
+  ]),
+)
+
 /** A longer one is left out whole: half of it would be false. */
 const MAX_VALUE_CHARS = 512
 /** Whoever names a branch writes what somebody will read: nothing that changes how the rest reads (RFC 9839 §2). */
@@ -143,23 +164,20 @@ export function provenanceOf(
   workload: Pick<Workload, 'preset' | 'issuer' | 'claims'>,
   { grantId, taskId }: { readonly grantId: GrantId; readonly taskId: TaskId },
 ): Provenance {
-  const mapping = PROVENANCE_CLAIMS.get(workload.preset ?? '')
-  const server = mapping?.server(workload.issuer)
-  const given: Partial<Record<ProvenanceName, string>> = {
-    Grant: grantId,
-    Task: taskId,
-    'Issuer (V2)': workload.issuer,
-  }
+  const { preset = '', issuer, claims } = workload
+  const server = PROVENANCE_CLAIMS.get(preset)?.server(issuer)
+  const names = COMPILED.get(preset)
+  const given: Partial<Record<ProvenanceName, string>> = { Grant: grantId, Task: taskId, 'Issuer (V2)': issuer }
   const stated: { name: ProvenanceName; value: string }[] = []
   for (const name of NAMES) {
-    const value = given[name] ?? firstFilled(mapping?.names[name] ?? [], workload.claims, server)
+    const value = given[name] ?? firstFilled(names?.get(name) ?? [], claims, server)
     if (value !== undefined && value.length <= MAX_VALUE_CHARS && !UNREADABLE.test(value)) stated.push({ name, value })
   }
   return stated
 }
 
 function firstFilled(
-  templates: readonly Template[],
+  templates: readonly Compiled[],
   claims: Workload['claims'],
   server: string | undefined,
 ): string | undefined {
@@ -170,18 +188,16 @@ function firstFilled(
   return undefined
 }
 
-function fill(template: Template, claims: Workload['claims'], server: string | undefined): string | undefined {
-  if (typeof template === 'object') {
-    return pickText(claims, template.if) === template.is ? fill(template.then, claims, server) : undefined
+function fill({ when, parts }: Compiled, claims: Workload['claims'], server: string | undefined): string | undefined {
+  if (when !== undefined && pickText(claims, when.claim) !== when.is) return undefined
+  let value = ''
+  for (const part of parts) {
+    const text = typeof part === 'string' ? part : part.claim === 'server' ? server : pickText(claims, part.claim)
+    if (text === undefined || text === '') return undefined
+    value += text
   }
-  const texts = [...template.matchAll(PLACEHOLDER)].map(([, name = '']) =>
-    name === 'server' ? server : pickText(claims, name),
-  )
-  if (texts.some((text) => text === undefined || text === '')) return undefined
-  return template.replace(PLACEHOLDER, () => texts.shift() ?? '')
+  return value
 }
-
-const PLACEHOLDER = /\{([^}]+)\}/g
 
 const ENCODED_OIDS: ReadonlyMap<ProvenanceName, DerValue> = new Map(
   NAMES.map((name) => [name, raw(encode(oid(PROVENANCE_OIDS[name])))]),

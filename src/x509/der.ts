@@ -399,7 +399,12 @@ function base128(arc: bigint): string {
   return text
 }
 
-export const utf8String = (text: string): DerValue => primitive(TAGS.utf8String, latin1(Buffer.from(text)))
+/** @throws RangeError for half of a surrogate pair, which has no UTF-8 */
+export function utf8String(text: string): DerValue {
+  if (Buffer.byteLength(text) === text.length) return primitive(TAGS.utf8String, text)
+  if (/\p{Cs}/u.test(text)) throw new RangeError('the text has characters that its type does not have')
+  return primitive(TAGS.utf8String, latin1(Buffer.from(text)))
+}
 export const ia5String = (text: string): DerValue => characters(TAGS.ia5String, text)
 export const printableString = (text: string): DerValue => characters(TAGS.printableString, text)
 

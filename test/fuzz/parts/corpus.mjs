@@ -51,6 +51,9 @@ function signed(body, key) {
 const csrBody = (key, attributes) =>
   der.sequence(der.integer(0), nameOf('asked for'), der.raw(spkiOf(key)), der.implicit(0, der.set(...attributes)))
 
+/** @param {KeyObject} key */
+export const requestFor = (key) => signed(csrBody(key, []), key)
+
 const attributesOf = () => [
   der.sequence(
     der.oid(OIDS.extensionRequest),

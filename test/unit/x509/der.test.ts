@@ -210,6 +210,7 @@ describe('values', () => {
     expect(textOf(back(ia5String('a@b')))).toBe('a@b')
     expect(textOf(back(printableString("It's (1)")))).toBe("It's (1)")
     expect(() => ia5String('ü')).toThrow(RangeError)
+    expect(() => utf8String('a\ud800')).toThrow(RangeError)
     expect(() => printableString('a@b')).toThrow(RangeError)
     expect(() => printableString('a\n')).toThrow(RangeError)
     expect(textOf(readDer(hex('0c 02 c3 28')))).toBeUndefined()
