@@ -1,16 +1,18 @@
 // @ts-check
 // The load generator, a process of its own. All assertions are signed and all requests made before the clock starts;
 // then each connection sends its own, one after the other, until the time is up.
-import { randomBytes } from 'node:crypto'
+import { generateKeyPairSync, randomBytes, X509Certificate } from 'node:crypto'
 import { createRemoteJWKSet, jwtVerify } from 'jose'
+import { buildCsr } from '../../../dist/x509/build-csr.js'
+import { fromPem } from '../../../dist/x509/pem.js'
 import { assertionClaims, exchangeForm, REPOSITORIES } from '../../harness/kit/configuration.mjs'
 import { bodyOf, connect, requestBytes } from '../../harness/kit/http-connection.mjs'
 import { signerOf } from '../../harness/kit/issuer.mjs'
 
 /**
  * @typedef {object} Slot
- * @property {'fresh' | 'renew' | 'peer'} kind `fresh`: each exchange is of a run of its own. `renew`: each connection is
- *   one run, which asks again and again
+ * @property {'fresh' | 'renew' | 'certify' | 'peer'} kind `fresh`: each exchange is of a run of its own. `renew`: each
+ *   connection is one run, which asks again and again. `certify`: as `fresh`, for a certificate
  * @property {string} url of the broker or the peer
  * @property {number} connections
  * @property {number} ms
@@ -29,6 +31,8 @@ import { signerOf } from '../../harness/kit/issuer.mjs'
  */
 
 const ONE_IN = 100
+/** Several keys, so that nobody gains by remembering one. */
+const CSRS = Array.from({ length: 50 }, () => buildCsr(generateKeyPairSync('ec', { namedCurve: 'P-256' }).privateKey))
 const MOST_FAULTS = 5
 
 /** @type {import('../../harness/kit/issuer.mjs').Signer & { issuer: string }} */
@@ -39,6 +43,11 @@ const serial = () => randomBytes(12).toString('base64url')
 /** @type {Readonly<Record<Slot['kind'], (url: string, index: number, connection: number, slot: string) => Buffer>>} */
 const requestOf = {
   fresh: (url, index, _connection, slot) => errandRequest(url, index, `${slot}-${String(index)}`),
+  certify: (url, index, _connection, slot) =>
+    errandRequest(url, index, `${slot}-${String(index)}`, {
+      requested_token_type: 'urn:errand:token-type:x509-certificate',
+      csr: CSRS[index % CSRS.length] ?? '',
+    }),
   renew: (url, _index, connection, slot) => errandRequest(url, connection, `${slot}-${String(connection)}`),
   peer: (url) => {
     const now = Math.floor(Date.now() / 1000)
@@ -57,11 +66,13 @@ const requestOf = {
  * @param {string} url
  * @param {number} index
  * @param {string} run
+ * @param {Readonly<Record<string, string>>} [more] parameters
  */
-function errandRequest(url, index, run) {
+function errandRequest(url, index, run, more = {}) {
   const repository = REPOSITORIES[index % REPOSITORIES.length] ?? ''
   const claims = { iss: signer.issuer, jti: serial(), ...assertionClaims(url, { repository, run }) }
-  return requestBytes('POST', `${url}/token`, exchangeForm(sign(claims)))
+  const form = new URLSearchParams({ ...Object.fromEntries(new URLSearchParams(exchangeForm(sign(claims)))), ...more })
+  return requestBytes('POST', `${url}/token`, form.toString())
 }
 
 /** @param {Slot} slot */
@@ -126,6 +137,14 @@ async function run({ url, ms }, requests) {
 /** @type {Map<string, ReturnType<typeof createRemoteJWKSet>>} */
 const keySets = new Map()
 
+const isCertificate = (/** @type {string} */ token) => token.startsWith('-----BEGIN')
+
+/** @param {string} url */
+async function authoritiesOf(url) {
+  const response = await fetch(`${url}/ca`)
+  return (fromPem('CERTIFICATE', await response.text()) ?? []).map((der) => new X509Certificate(der))
+}
+
 /**
  * @param {string} url
  * @param {readonly string[]} tokens
@@ -134,9 +153,16 @@ const keySets = new Map()
 async function verifyAll(url, tokens) {
   const keys = keySets.get(url) ?? createRemoteJWKSet(new URL(`${url}/jwks`))
   keySets.set(url, keys)
+  const authorities = tokens.some(isCertificate) ? await authoritiesOf(url) : []
   const faults = []
   for (const token of tokens) {
     try {
+      if (isCertificate(token)) {
+        const leaf = new X509Certificate(token)
+        if (!authorities.some((issuer) => leaf.checkIssued(issuer) && leaf.verify(issuer.publicKey)))
+          faults.push('a certificate of another authority')
+        continue
+      }
       await jwtVerify(token, keys, { issuer: url, audience: 'https://deploy.example.com', typ: 'at+jwt' })
     } catch (error) {
       faults.push(`not verified: ${String(error)}`)

@@ -7,7 +7,7 @@ import { mainThreadCpu, ownMemory, statOf } from '../../harness/kit/proc-stat.mj
  * @typedef {object} Row
  * @property {string} name
  * @property {import('./contenders.mjs').StoreName | 'peer'} on
- * @property {'fresh' | 'renew' | 'peer'} kind
+ * @property {'fresh' | 'renew' | 'certify' | 'peer'} kind
  * @property {number} connections
  */
 
