@@ -118,6 +118,7 @@ function recordKeys(issuance: Issuance): string[] {
 
 function recordArguments(issuance: Issuance): Argument[] {
   const { where, claims, grant, task, credential, handedOn, now } = issuance
+  const mark = credential.certificate === undefined ? '' : '+'
   const args: Argument[] = [
     now,
     'create' in grant ? '' : grant.version,
@@ -126,7 +127,7 @@ function recordArguments(issuance: Issuance): Argument[] {
     issuance.unsentAt,
     credentialRow(credential),
     credentialTtl(credential.expiresAt, now),
-    'open' in task ? taskRow(task.open, issuance.leaseUntil) : '',
+    'open' in task ? taskRow(task.open, issuance.leaseUntil, mark) : '',
     handedOn?.maxChildren ?? '',
     issuance.deferral === undefined ? 0 : 1,
     credential.ancestors.length,
@@ -137,7 +138,7 @@ function recordArguments(issuance: Issuance): Argument[] {
   if ('create' in grant) {
     const { create } = grant
     // Made by rule, on the hot path, for one run: not worth deflating.
-    args.push(grantHead(create), grantIndex(create, anchorMark(where.anchor)), plainDocument(create.document))
+    args.push(grantHead(create), grantIndex(create, anchorMark(where.anchor)) + mark, plainDocument(create.document))
   }
   if (handedOn !== undefined) {
     args.push(handedOn.holder, handedOn.ticket.binding, claimTtl(handedOn.ticket.until, now))

@@ -13,7 +13,8 @@ import { shortId } from './short-id.js'
 /**
  * A record is one string: a header of words, a line feed, and the opaque document. One string costs a third of a hash
  * with a long field, and a script reads its first words without parsing the rest. The state is the first letter.
- * What has certificates below it is marked by scripts: `+` at the end of the last word of a grant and of a task.
+ * What has certificates below it is marked: `+` at the end of the last word of a grant and of a task, when it is made with one, and
+ * by scripts after that.
  */
 const STATUS_LETTERS: Readonly<Record<GrantStatus, string>> = {
   pending: 'p',
@@ -92,9 +93,9 @@ export const grantsIn = (shard: Shard, pairs: readonly Reply[]): GrantRecord[] =
   pairsOf(pairs).map(([short, row]) => parseGrantRow(grantIdIn(shard, textOf(short)), bytesOf(row)))
 
 /** `<state><ends run> <opened> <lease> <grant> <run> <errand>` */
-export const taskRow = (task: TaskRecord, leaseUntil: number): string =>
+export const taskRow = (task: TaskRecord, leaseUntil: number, mark: '+' | ''): string =>
   `${stateLetter(task.state)}${task.endsRun ? 1 : 0} ${task.openedAt} ${leaseUntil} ${shortId(task.grantId)} ` +
-  `${task.run} ${task.errand}\n${task.document}`
+  `${task.run} ${task.errand}${mark}\n${task.document}`
 
 export function parseTaskRow(id: TaskId, row: Buffer): TaskRecord {
   const { letter, words, rest } = split(row, 6)

@@ -136,8 +136,9 @@ if KEYS[certificates] then
   local argAt = firstClaimArg + 2 * claimCount
   keepCertificate(KEYS[certificates], ARGV[argAt], ARGV[argAt + 1], ARGV[argAt + 2], ARGV[argAt + 3])
   keepCertificate(KEYS[certificates + 1], task:sub(6), ARGV[argAt + 1], ARGV[argAt + 2], ARGV[argAt + 3])
-  mark(grant)
-  mark(task)
+  -- What was made just now came with its mark.
+  if not creates then mark(grant) end
+  if not opens then mark(task) end
   for parent = firstAncestor, firstClaim - 1 do redis.call('SETRANGE', KEYS[parent], 0, '+') end
 end
 appendEvents(evidence, counters, ARGV[14], ARGV[15])
