@@ -109,7 +109,8 @@ export type CaRotationRefusal =
 function rotatableAt(book: Book): EpochSeconds {
   const [current, next] = [currentAuthority(book), nextAuthority(book)]
   if (next === undefined) return Infinity
-  return current !== undefined && next.createdAt <= current.createdAt ? 0 : next.createdAt + PUBLISH_CA_AHEAD
+  const isFirst = current !== undefined && next.createdAt <= current.createdAt && inState(book, 'retired') === undefined
+  return isFirst ? 0 : next.createdAt + PUBLISH_CA_AHEAD
 }
 
 /**
@@ -170,11 +171,12 @@ export function prunedBook(book: Book, now: EpochSeconds): Book {
   const authorities = book.authorities.filter(({ removeAt = Infinity }) => removeAt > now)
   const above = new Set(authorities.flatMap((entry) => entry.above))
   const roots = book.roots
-    .filter((root) => above.has(root.certificate))
     .map((root) => {
       const revoked = root.revoked.filter(({ notAfter }) => notAfter + RETIREMENT_MARGIN > now)
       return revoked.length === root.revoked.length ? root : { ...root, revoked }
     })
+    // One that took an authority back says so until that one's certificate has expired, whoever signs now.
+    .filter((root) => above.has(root.certificate) || root.revoked.length > 0)
   const isSame =
     authorities.length === book.authorities.length &&
     roots.length === book.roots.length &&

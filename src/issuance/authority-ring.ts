@@ -331,10 +331,7 @@ function requireGiven(
 ): NewAuthority {
   const given = givenAuthority(chain, privateKey, 'files', now)
   if (given.ok) return given.value
-  throw new Fault(
-    'key_unavailable',
-    `the issuing authority in pki.certificate_file cannot be used: ${given.refusal.detail}`,
-  )
+  throw new Fault('key_unavailable', `the issuing authority in pki.cert_file cannot be used: ${given.refusal.detail}`)
 }
 
 const ORDER = { current: 0, next: 1, retired: 2 } as const
