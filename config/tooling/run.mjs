@@ -40,6 +40,7 @@ const commands = {
     build: true,
     program: ['test/bench/certificate.mjs'],
   },
+  'bench:crl': { about: 'one more revocation, among few and many', build: true, program: ['test/bench/crl.mjs'] },
   crash: { about: 'kill the broker again and again', build: true, redis: true, program: ['test/harness/crash.mjs'] },
   fuzz: { about: 'spoilt requests and certificates', build: true, program: ['test/fuzz/run.mjs'] },
   mutations: {

@@ -20,7 +20,7 @@ import {
   type DerNode,
 } from '../../../src/x509/der.js'
 import { OIDS } from '../../../src/x509/oids.js'
-import { keyBitsOf, spkiOf } from '../../../src/x509/signing.js'
+import { keyBitsOf, spkiOf } from '../../../src/x509/spki.js'
 import { pkiStage, serialOf, type PkiStage } from './pki-stage.js'
 
 let stage: PkiStage
