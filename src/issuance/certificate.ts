@@ -244,9 +244,9 @@ function differenceOf(read: X509Certificate, template: CertificateTemplate, issu
   return read.publicKey.equals(request.publicKey) ? undefined : 'public key'
 }
 
-/** As OpenSSL prints a name (RFC 2253 §2.4). */
+/** As OpenSSL prints a name (RFC 2253 §2.4), which does not quote a `#` that is all of it. */
 const subjectText = ({ names }: CertificateTemplate): string | undefined =>
-  names?.commonName === undefined ? undefined : `CN=${names.commonName.replace(/^#|[,+"\\<>;]/g, '\\$&')}`
+  names?.commonName === undefined ? undefined : `CN=${names.commonName.replace(/^#(?=[^])|[,+"\\<>;]/g, '\\$&')}`
 
 const altNameText = ({ spiffeId, names }: CertificateTemplate): string =>
   [`URI:${spiffeId}`, ...(names?.dns ?? []).map((name) => `DNS:${name}`)].join(', ')

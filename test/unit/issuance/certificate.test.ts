@@ -165,6 +165,11 @@ describe('the profile (contract §2, RFC 5280 §4)', () => {
     expect(textBy('openssl', withoutCommonName)).toMatch(/Subject Alternative Name: critical\n/)
   })
 
+  test.each(['#', '##', '#1', '"', '\\', '<', 'a b'])('the common name %s is issued as it is', (commonName) => {
+    const leaf = new X509Certificate(issueCertificate(aTemplate({ names: { commonName, dns: [] } })))
+    expect(leaf.toLegacyObject().subject).toEqual({ CN: commonName })
+  })
+
   test('every id makes a serial number of 17 bytes, positive and its own (§4.1.2.2)', () => {
     fc.assert(
       fc.property(fc.integer({ min: 0, max: 63 }), (shard) => {
