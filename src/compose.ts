@@ -131,7 +131,11 @@ interface Acknowledged {
 }
 
 /** What ends something with certificates below it. Of those that fail nobody knows: they count, too. */
-const ENDING: ReadonlySet<string> = new Set(['grants.revise', 'tasks.end', 'issuance.endCredential'])
+const ENDING = { grants: 'revise', tasks: 'end', issuance: 'endCredential' } as const satisfies {
+  readonly [Port in keyof Stores]?: keyof Stores[Port]
+}
+const isEnding = (port: keyof Stores, verb: string): boolean =>
+  port in ENDING && ENDING[port as keyof typeof ENDING] === verb
 
 async function openStores(
   { store }: Settings,
@@ -152,9 +156,9 @@ async function openStores(
             log.warn(`redis_${event.kind}`, 'reason' in event ? { reason: event.reason } : {})
           },
         })
-  const observe = (port: string) => (verb: string, outcome: 'answered' | 'failed', seconds: number) => {
+  const observe = (port: keyof Stores) => (verb: string, outcome: 'answered' | 'failed', seconds: number) => {
     metrics.storeCall(port, verb, outcome, seconds)
-    if (ENDING.has(`${port}.${verb}`)) acknowledged.ends += 1
+    if (isEnding(port, verb)) acknowledged.ends += 1
   }
   return {
     grants: measured(opened.grants, observe('grants')),
