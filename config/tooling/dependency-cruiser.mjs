@@ -15,7 +15,7 @@ const homes = [
     'pass plain values; http and console know requests',
   ],
   ['ipaddr\\.js', ['http/'], 'addresses are decided in http'],
-  ['node-forge', ['x509/'], 'read and write DER by x509/der.ts; every signature is node:crypto'],
+  ['node-forge', ['x509/'], 'read and write DER by x509/read-der.ts and write-der.ts; every signature is node:crypto'],
   ['pino|prom-client', ['runtime/'], 'take the logger or the metrics of runtime as a dependency'],
   [
     'zod',

@@ -19,7 +19,7 @@ import {
   time,
   utf8String,
   type DerValue,
-} from '../x509/der.js'
+} from '../x509/write-der.js'
 import type { CertificateRequest } from '../x509/csr.js'
 import { isCommonName, isDnsName } from '../x509/name-syntax.js'
 import { OIDS } from '../x509/oids.js'

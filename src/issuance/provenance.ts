@@ -3,7 +3,7 @@ import { pickText } from '../workloads/claims.js'
 import type { PresetName } from '../workloads/source.js'
 import type { Workload } from '../workloads/workload.js'
 import type { GrantId, TaskId } from '../runtime/ids.js'
-import { encode, oid, raw, sequence, utf8String, type DerValue } from '../x509/der.js'
+import { encode, oid, raw, sequence, utf8String, type DerValue } from '../x509/write-der.js'
 
 /*
  * What a certificate says of where it comes from: the grant, the task, and what the assertion proved. The latter is named by

@@ -1,6 +1,6 @@
 import type { KeyObject } from 'node:crypto'
 import type { EpochSeconds } from '../runtime/clock.js'
-import { bitString, encode, explicit, integer, sequence, time } from './der.js'
+import { bitString, encode, explicit, integer, sequence, time } from './write-der.js'
 import { authorityKeyIdentifier, extension } from './extension.js'
 import { OIDS } from './oids.js'
 import { requireAlgorithm, signInPool } from './signing.js'

@@ -1,5 +1,5 @@
 import type { KeyObject } from 'node:crypto'
-import { bitString, encode, implicit, integer, raw, sequence, set } from './der.js'
+import { bitString, encode, implicit, integer, raw, sequence, set } from './write-der.js'
 import { toPem } from './pem.js'
 import { requireAlgorithm, signBytes } from './signing.js'
 import { spkiOf } from './spki.js'

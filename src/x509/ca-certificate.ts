@@ -15,7 +15,7 @@ import {
   time,
   utf8String,
   type DerValue,
-} from './der.js'
+} from './write-der.js'
 import { authorityKeyIdentifier, crlDistributionPoint, extension, uriName } from './extension.js'
 import { OIDS } from './oids.js'
 import { requireAlgorithm, signBytes } from './signing.js'

@@ -1,6 +1,6 @@
 import type { KeyObject } from 'node:crypto'
 import { authorityExtensions } from './ca-certificate.js'
-import { bitString, encode, implicit, integer, oid, raw, sequence, set } from './der.js'
+import { bitString, encode, implicit, integer, oid, raw, sequence, set } from './write-der.js'
 import { OIDS } from './oids.js'
 import { toPem } from './pem.js'
 import { requireAlgorithm, signBytes } from './signing.js'

@@ -15,7 +15,7 @@ import {
   readDer,
   timeOf,
   type DerNode,
-} from './der.js'
+} from './read-der.js'
 import { readExtension } from './extension.js'
 import { parseGeneralNames, type GeneralName } from './general-name.js'
 import { parseName, type Name } from './name.js'

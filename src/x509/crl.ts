@@ -3,7 +3,16 @@
  */
 import { ok, refuse, type Result } from '../runtime/result.js'
 import type { EpochSeconds } from '../runtime/clock.js'
-import { bitStringOf, integerOf, isContext, isUniversal, readDer, timeOf, type DerBudget, type DerNode } from './der.js'
+import {
+  bitStringOf,
+  integerOf,
+  isContext,
+  isUniversal,
+  readDer,
+  timeOf,
+  type DerBudget,
+  type DerNode,
+} from './read-der.js'
 import { readExtension } from './extension.js'
 import { parseName, type Name } from './name.js'
 import { OIDS } from './oids.js'

@@ -1,6 +1,6 @@
 import type { KeyObject } from 'node:crypto'
 import { ok, refuse, type Result } from '../runtime/result.js'
-import { bitStringOf, integerOf, isContext, isUniversal, readDer, type DerNode } from './der.js'
+import { bitStringOf, integerOf, isContext, isUniversal, readDer, type DerNode } from './read-der.js'
 import { publicKeyOf, type KeyRefusal } from './public-key.js'
 import { isSignedBy, signatureAlgorithmOf } from './signature.js'
 

@@ -1,20 +1,15 @@
+import { booleanOf, isUniversal, octetStringOf, oidOf, readDer, type DerNode } from './read-der.js'
 import {
   boolean,
-  booleanOf,
   encode,
   explicit,
   ia5String,
   implicit,
-  isUniversal,
   octetString,
-  octetStringOf,
   oid,
-  oidOf,
-  readDer,
   sequence,
-  type DerNode,
   type DerValue,
-} from './der.js'
+} from './write-der.js'
 import { OIDS } from './oids.js'
 
 export interface Extension {

@@ -1,4 +1,4 @@
-import { isUniversal, oidOf, type DerNode } from './der.js'
+import { isUniversal, oidOf, type DerNode } from './read-der.js'
 import { parseName, type Name } from './name.js'
 
 /** A GeneralName (RFC 5280 §4.2.1.6). Forms that nobody here uses are kept by their tag, so that a constraint on them can refuse. */

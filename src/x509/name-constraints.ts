@@ -1,4 +1,4 @@
-import { isUniversal, isContext, type DerNode } from './der.js'
+import { isUniversal, isContext, type DerNode } from './read-der.js'
 import { parseGeneralName, type GeneralName } from './general-name.js'
 import { isBelow, type Name } from './name.js'
 import { OIDS } from './oids.js'

@@ -1,4 +1,4 @@
-import { isUniversal, oidOf, textOf, type DerNode } from './der.js'
+import { isUniversal, oidOf, textOf, type DerNode } from './read-der.js'
 
 /** A distinguished name (RFC 5280 §4.1.2.4): its encoding, and what two of them are compared by. */
 export interface Name {

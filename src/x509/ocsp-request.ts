@@ -8,7 +8,7 @@ import {
   readDer,
   type DerBudget,
   type DerNode,
-} from './der.js'
+} from './read-der.js'
 import { readExtension } from './extension.js'
 import { OIDS } from './oids.js'
 

@@ -13,7 +13,7 @@ import {
   raw,
   sequence,
   type DerValue,
-} from './der.js'
+} from './write-der.js'
 import { extension } from './extension.js'
 import { OIDS } from './oids.js'
 import { requireAlgorithm, signBytes } from './signing.js'

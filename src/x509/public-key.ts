@@ -1,6 +1,6 @@
 import { createPublicKey, type JsonWebKey, type KeyObject } from 'node:crypto'
 import { ok, refuse, type Result } from '../runtime/result.js'
-import { bitStringOf, integerOf, isUniversal, oidOf, readDer, type DerNode } from './der.js'
+import { bitStringOf, integerOf, isUniversal, oidOf, readDer, type DerNode } from './read-der.js'
 import { OIDS } from './oids.js'
 
 /**

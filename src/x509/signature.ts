@@ -1,5 +1,5 @@
 import { constants, verify, type KeyObject } from 'node:crypto'
-import { integerOf, isContext, isUniversal, oidOf, type DerNode } from './der.js'
+import { integerOf, isContext, isUniversal, oidOf, type DerNode } from './read-der.js'
 import { OIDS } from './oids.js'
 
 /** How certificates and CRLs are signed. MD5, SHA-1 and DSA are not among these: what is signed by them is not believed. */

@@ -1,5 +1,5 @@
 import { sign, type KeyObject } from 'node:crypto'
-import { encode, nothing, oid, sequence, type DerValue } from './der.js'
+import { encode, nothing, oid, sequence, type DerValue } from './write-der.js'
 import { OIDS } from './oids.js'
 
 /** How a key signs what X.509 signs. */

@@ -1,5 +1,5 @@
 import { createPublicKey, hash, type KeyObject } from 'node:crypto'
-import { bitStringOf, readDer } from './der.js'
+import { bitStringOf, readDer } from './read-der.js'
 
 /** The public half of a key as certificates hold it: SubjectPublicKeyInfo (RFC 5280 §4.1.2.7), DER. */
 export const spkiOf = (key: KeyObject): Buffer =>

@@ -10,7 +10,7 @@ import { issueCertificate } from '../../dist/issuance/certificate.js'
 import { provenanceOf } from '../../dist/issuance/provenance.js'
 import { randomIds } from '../../dist/runtime/ids.js'
 import { parseCsr } from '../../dist/x509/csr.js'
-import { bitStringOf, readDer } from '../../dist/x509/der.js'
+import { bitStringOf, readDer } from '../../dist/x509/read-der.js'
 import { makeCorpus, requestFor } from '../fuzz/parts/corpus.mjs'
 import { median } from './parts/statistics.mjs'
 

@@ -1,6 +1,6 @@
 import { generateKeyPairSync, sign, type KeyObject } from 'node:crypto'
-import * as der from '../../src/x509/der.js'
-import type { DerValue } from '../../src/x509/der.js'
+import * as der from '../../src/x509/write-der.js'
+import type { DerValue } from '../../src/x509/write-der.js'
 import { OIDS } from '../../src/x509/oids.js'
 
 /** Certificates and CRLs as a test wants them, well-formed or not. Keys are generated. */

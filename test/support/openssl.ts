@@ -4,7 +4,7 @@ import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import type { Authority, AuthorityUrls } from '../../src/issuance/authority.js'
-import { octetStringOf, oidOf, readDer } from '../../src/x509/der.js'
+import { octetStringOf, oidOf, readDer } from '../../src/x509/read-der.js'
 import { OIDS } from '../../src/x509/oids.js'
 
 /** A folder in which openssl and certtool make and read what tests compare with. */

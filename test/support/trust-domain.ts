@@ -1,6 +1,6 @@
 import { sign as signBytes, type JsonWebKey } from 'node:crypto'
 import { createPublicKey } from 'node:crypto'
-import * as der from '../../src/x509/der.js'
+import * as der from '../../src/x509/write-der.js'
 import * as certs from './certificates.js'
 import { certify, testKey, type CertificateShape, type Holder, type TestKey } from './certificates.js'
 

@@ -1,7 +1,7 @@
 // @ts-check
 // Sound requests, certificates and CRLs of every shape that we know, with keys of this run.
 import { generateKeyPairSync, hash } from 'node:crypto'
-import * as der from '../../../dist/x509/der.js'
+import * as der from '../../../dist/x509/write-der.js'
 import { OIDS } from '../../../dist/x509/oids.js'
 import { requireAlgorithm, signBytes } from '../../../dist/x509/signing.js'
 import { keyIdentifierOf, spkiOf } from '../../../dist/x509/spki.js'

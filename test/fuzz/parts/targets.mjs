@@ -7,7 +7,7 @@ import { issueCertificate } from '../../../dist/issuance/certificate.js'
 import { parseCertificate } from '../../../dist/x509/certificate.js'
 import { parseCrl } from '../../../dist/x509/crl.js'
 import { parseCsr } from '../../../dist/x509/csr.js'
-import { readDer } from '../../../dist/x509/der.js'
+import { readDer } from '../../../dist/x509/read-der.js'
 import { OIDS } from '../../../dist/x509/oids.js'
 import { validatePath } from '../../../dist/x509/path-validation.js'
 import { requireAlgorithm } from '../../../dist/x509/signing.js'
@@ -144,7 +144,7 @@ function signedBy({ key }, info) {
 }
 
 /**
- * @param {import('../../../dist/x509/der.js').DerNode} node
+ * @param {import('../../../dist/x509/read-der.js').DerNode} node
  * @returns {boolean}
  */
 function isWhole(node) {

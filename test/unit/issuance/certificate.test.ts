@@ -8,7 +8,7 @@ import { BACKDATING, issueCertificate, type CertificateTemplate } from '../../..
 import { PROVENANCE_EXTENSION, PROVENANCE_OIDS } from '../../../src/issuance/provenance.js'
 import { Fault } from '../../../src/runtime/fault.js'
 import { randomIds } from '../../../src/runtime/ids.js'
-import { octetStringOf, oidOf, readDer, textOf, type DerNode } from '../../../src/x509/der.js'
+import { octetStringOf, oidOf, readDer, textOf, type DerNode } from '../../../src/x509/read-der.js'
 import { parseCsr, type CertificateRequest } from '../../../src/x509/csr.js'
 import {
   KEY_KINDS,

@@ -9,7 +9,7 @@ import {
   PROVENANCE_OIDS,
   provenanceOf,
 } from '../../../src/issuance/provenance.js'
-import { oidOf, readDer, textOf } from '../../../src/x509/der.js'
+import { oidOf, readDer, textOf } from '../../../src/x509/read-der.js'
 
 const ids = { grantId: 'gr_4a', taskId: 'tk_4a' } as const
 

@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, expect, test } from '@jest/globals'
 import { createRevocationLists, parseCrlFile } from '../../../src/workloads/revocation-lists.js'
-import * as der from '../../../src/x509/der.js'
+import * as der from '../../../src/x509/write-der.js'
 import { certify, nameOf, pem, revocationList } from '../../support/certificates.js'
 
 const directory = mkdtempSync(join(tmpdir(), 'errand-lists-'))

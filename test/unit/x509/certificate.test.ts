@@ -2,7 +2,8 @@ import fc from 'fast-check'
 import { describe, expect, test } from '@jest/globals'
 import { parseCertificate } from '../../../src/x509/certificate.js'
 import { parseCrl } from '../../../src/x509/crl.js'
-import * as der from '../../../src/x509/der.js'
+import { readDer } from '../../../src/x509/read-der.js'
+import * as der from '../../../src/x509/write-der.js'
 import { OIDS } from '../../../src/x509/oids.js'
 import * as certs from '../../support/certificates.js'
 import { certify, NOW, type CertificateShape } from '../../support/certificates.js'
@@ -147,7 +148,7 @@ describe('a certificate', () => {
 
   test('RFC 5280 §4.1.1.2: two algorithms in one certificate', () => {
     const { der: bytes } = certify({})
-    const outer = der.readDer(bytes)
+    const outer = readDer(bytes)
     const [tbs, , signature] = outer?.children ?? []
     const other = der.sequence(der.oid(OIDS.ecdsaWithSha384))
     const changed = der.encode(

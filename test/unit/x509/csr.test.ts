@@ -16,7 +16,7 @@ import {
   set,
   utf8String,
   type DerValue,
-} from '../../../src/x509/der.js'
+} from '../../../src/x509/write-der.js'
 import { parseCsr } from '../../../src/x509/csr.js'
 import { OIDS } from '../../../src/x509/oids.js'
 import { KEY_KINDS, makeCsr, openWorkbench, type KeyKind, type Workbench } from '../../support/openssl.js'

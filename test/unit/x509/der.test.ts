@@ -2,9 +2,19 @@ import { describe, expect, test } from '@jest/globals'
 import fc from 'fast-check'
 import {
   bitStringOf,
-  boolean,
   booleanOf,
   DER_BUDGET,
+  integerOf,
+  isContext,
+  isUniversal,
+  octetStringOf,
+  oidOf,
+  readDer,
+  textOf,
+  timeOf,
+} from '../../../src/x509/read-der.js'
+import {
+  boolean,
   bitString,
   encode,
   enumerated,
@@ -13,26 +23,18 @@ import {
   ia5String,
   implicit,
   integer,
-  integerOf,
-  isContext,
-  isUniversal,
   namedBits,
   nothing,
   octetString,
-  octetStringOf,
   oid,
-  oidOf,
   printableString,
   raw,
-  readDer,
   sequence,
   set,
-  textOf,
   time,
-  timeOf,
   utf8String,
   type DerValue,
-} from '../../../src/x509/der.js'
+} from '../../../src/x509/write-der.js'
 
 const hex = (text: string): Buffer => Buffer.from(text.replaceAll(' ', ''), 'hex')
 const hexOf = (value: DerValue): string => encode(value).toString('hex')

@@ -1,5 +1,6 @@
 import { describe, expect, test } from '@jest/globals'
-import { encode, oid, readDer, sequence, set, utf8String, type DerValue } from '../../../src/x509/der.js'
+import { readDer } from '../../../src/x509/read-der.js'
+import { encode, oid, sequence, set, utf8String, type DerValue } from '../../../src/x509/write-der.js'
 import { parseGeneralNames, type GeneralName } from '../../../src/x509/general-name.js'
 import { allows } from '../../../src/x509/name-constraints.js'
 import * as certs from '../../support/certificates.js'
