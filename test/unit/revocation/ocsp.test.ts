@@ -5,20 +5,8 @@ import type { ListSigner } from '../../../src/issuance/held-authority.js'
 import { createOcsp, OCSP_LIFETIME, type AnswerOcsp } from '../../../src/revocation/ocsp.js'
 import { Fault } from '../../../src/runtime/fault.js'
 import { randomIds, type CredentialId } from '../../../src/runtime/ids.js'
-import {
-  bitStringOf,
-  encode,
-  explicit,
-  integer,
-  nothing,
-  octetString,
-  octetStringOf,
-  oid,
-  readDer,
-  sequence,
-  timeOf,
-  type DerNode,
-} from '../../../src/x509/der.js'
+import { bitStringOf, octetStringOf, readDer, timeOf, type DerNode } from '../../../src/x509/read-der.js'
+import { encode, explicit, integer, nothing, octetString, oid, sequence } from '../../../src/x509/write-der.js'
 import { OIDS } from '../../../src/x509/oids.js'
 import { keyBitsOf, spkiOf } from '../../../src/x509/spki.js'
 import { pkiStage, serialOf, type PkiStage } from './pki-stage.js'

@@ -14,7 +14,7 @@ import {
   oid,
   sequence,
   type DerValue,
-} from '../../../src/x509/der.js'
+} from '../../../src/x509/write-der.js'
 import { OIDS } from '../../../src/x509/oids.js'
 import { parseOcspRequest } from '../../../src/x509/ocsp-request.js'
 
