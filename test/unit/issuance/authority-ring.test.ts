@@ -194,6 +194,8 @@ describe('below a root of somebody else', () => {
     folder = mkdtempSync(join(tmpdir(), 'errand-root-'))
     selfSigned('root', '-addext', 'keyUsage=critical,keyCertSign,cRLSign')
     selfSigned('stranger')
+    // Another key under the name of the root.
+    selfSigned('double', '-subj', '/CN=root', '-addext', 'keyUsage=critical,keyCertSign,cRLSign')
   })
   afterAll(() => {
     rmSync(folder, { recursive: true, force: true })
@@ -270,6 +272,7 @@ describe('below a root of somebody else', () => {
       expect(await ring.importChain('dana', pem)).toMatchObject({ refusal: { detail: expect.stringMatching(why) } })
     }
     await refused(text('loose.pem') + text('stranger.pem'), /certificate 1 is not certified by the one after it/)
+    await refused(text('loose.pem') + text('double.pem'), /certificate 1 is not certified by the one after it/)
     await refused('nothing', /no certificate/)
     await refused(text('loose.pem').repeat(7), /more than 6/)
   })
@@ -320,6 +323,7 @@ describe('below a root of somebody else', () => {
     }
     await refused(Buffer.from('nothing'), /cannot be read/)
     await refused(crl('stranger'), /no authority above ours/)
+    await refused(crl('double'), /no authority above ours/)
     await refused(Buffer.alloc(1024 * 1024 + 1), /larger/)
     const bytes = crl('root')
     expect(await ring.importCrl('dana', bytes)).toEqual({ ok: true, value: { id } })
