@@ -24,7 +24,7 @@ import {
   type NewAuthority,
 } from './authority-book.js'
 import type { Authority } from './authority.js'
-import { acceptCrl, type CrlRefusal } from './foreign-crl.js'
+import { acceptCrl, listOf, type CrlRefusal, type ForeignList } from './foreign-crl.js'
 import { givenAuthority, type GivenRefusal } from './given-authority.js'
 import { authorityOf, rootOf, type ListSigner, type RootAuthority } from './held-authority.js'
 import type { KeyStore } from './key-store.js'
@@ -68,8 +68,8 @@ export interface AuthorityRing {
   anchors(): readonly Buffer[]
   /** Grows with each change. */
   version(): number
-  /** The list of an authority above ours, DER. */
-  foreignCrl(id: string): Buffer | undefined
+  /** The list of an authority above ours. */
+  foreignCrl(id: string): ForeignList | undefined
   list(): readonly ListedAuthority[]
   /** `by`: who asks, for the evidence. */
   rotate(by: string, options: RotateOptions): Promise<Result<CaChange, CaRotationRefusal>>
@@ -123,6 +123,8 @@ type Cause = 'made' | 'schedule' | 'files' | 'command' | 'requested' | 'imported
 interface Held {
   readonly authorities: ReadonlyMap<string, Authority>
   readonly roots: ReadonlyMap<string, RootAuthority>
+  /** By authority, with the text that each was read from. */
+  readonly lists: ReadonlyMap<string, { readonly crl: string; readonly list: ForeignList }>
 }
 
 /** @throws Fault `store_unavailable`; `key_unavailable` (another encryption key, or unusable files); `record_tampered` */
@@ -130,7 +132,7 @@ export async function openAuthorityRing(deps: AuthorityRingDeps): Promise<Author
   const { store, masterKey, clock, place, rotateEvery, ids, log } = deps
   const { given } = deps
   const wanted = given && idOfFirst(given.chain)
-  let held: Held = { authorities: new Map(), roots: new Map() }
+  let held: Held = { authorities: new Map(), roots: new Map(), lists: new Map() }
   const document = createSealedDocument<Book>({
     store,
     key: masterKey.derive('authorities'),
@@ -272,10 +274,7 @@ export async function openAuthorityRing(deps: AuthorityRingDeps): Promise<Author
     certificates: () => distinct(inOrder(book()).flatMap(({ certificate, above }) => [certificate, ...above])),
     anchors: () => distinct(inOrder(book()).map(({ certificate, above }) => above.at(-1) ?? certificate)),
     version: () => document.held().version,
-    foreignCrl(id) {
-      const found = book().foreignCrls.find((entry) => entry.id === id)
-      return found && Buffer.from(found.crl, 'base64')
-    },
+    foreignCrl: (id) => held.lists.get(id)?.list,
     list: () => listBook(book()),
     async rotate(by, options) {
       let refusal: CaRotationRefusal | undefined
@@ -344,7 +343,7 @@ const distinct = (texts: readonly string[]): readonly Buffer[] =>
 const isTakenBack = ({ roots }: Book, { serial }: Pick<Book['authorities'][number], 'serial'>): boolean =>
   roots.some(({ revoked }) => revoked.some((entry) => entry.serial === serial))
 
-/** KeyObjects of issuing authorities are made once, and taken over from the version before; those of roots serve rarely. */
+/** What takes time is taken over from the version before: keys of issuing authorities, and lists, which may be long. */
 function hold(book: Book, before: Held, pkiUrl: string | undefined): Held {
   const authorities = book.authorities.map(
     (entry) => [entry.id, before.authorities.get(entry.id) ?? authorityOf(entry, pkiUrl)] as const,
@@ -352,8 +351,12 @@ function hold(book: Book, before: Held, pkiUrl: string | undefined): Held {
   return {
     authorities: new Map(authorities),
     roots: new Map(book.roots.map((entry) => [entry.id, rootOf(entry, book)])),
+    lists: new Map(book.foreignCrls.map(({ id, crl }) => [id, heldList(before.lists.get(id), crl)])),
   }
 }
+
+const heldList = (before: { crl: string; list: ForeignList } | undefined, crl: string) =>
+  before?.crl === crl ? before : { crl, list: listOf(crl) }
 
 function changeOf(before: Book, after: Book): CaChange {
   const changedTo = (state: 'current' | 'retired' | 'next'): readonly string[] =>

@@ -1,4 +1,5 @@
 import type { EpochSeconds } from '../runtime/clock.js'
+import { Fault } from '../runtime/fault.js'
 import { ok, refuse, type Result } from '../runtime/result.js'
 import { keyOf } from '../x509/certificate-key.js'
 import { parseCertificate, type ParsedCertificate } from '../x509/certificate.js'
@@ -61,6 +62,22 @@ const maySignLists = ({ keyUsage }: ParsedCertificate): boolean => keyUsage?.has
 function isSigned({ algorithm, tbs, signature }: ParsedCrl, issuer: ParsedCertificate): boolean {
   const key = keyOf(issuer)
   return key !== undefined && algorithm !== undefined && isSignedBy(key, algorithm, tbs, signature)
+}
+
+/** A list that was imported: what verifiers get, and for how long. */
+export interface ForeignList {
+  readonly der: Buffer
+  readonly thisUpdate: EpochSeconds
+  readonly nextUpdate: EpochSeconds
+}
+
+/** @throws Fault `record_tampered` for what `acceptCrl` has not let in */
+export function listOf(crl: string): ForeignList {
+  const der = Buffer.from(crl, 'base64')
+  const parsed = parseCrl(der)
+  if (!parsed.ok) throw new Fault('record_tampered', 'a CRL in the store is not what Errand writes')
+  const { thisUpdate, nextUpdate } = parsed.value
+  return { der, thisUpdate, nextUpdate }
 }
 
 /** What was imported for this authority, read again. */

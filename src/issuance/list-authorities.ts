@@ -1,7 +1,7 @@
 import { X509Certificate } from 'node:crypto'
 import type { EpochSeconds } from '../runtime/clock.js'
-import { parseCrl } from '../x509/crl.js'
 import type { AuthorityEntry, Book } from './authority-book.js'
+import { listOf } from './foreign-crl.js'
 import { authorityIdOf } from './make-authority.js'
 
 /** An authority as people see it: `errand ca list`. */
@@ -36,8 +36,7 @@ function aboveOf(book: Book, certificate: string): ListedAuthority {
   const shown = described(certificate)
   if (book.roots.some(({ id }) => id === shown.id)) return { ...shown, state: 'root' }
   const held = book.foreignCrls.find(({ id }) => id === shown.id)
-  const crl = held && parseCrl(Buffer.from(held.crl, 'base64'))
-  return { ...shown, state: 'above', ...(crl?.ok === true && { crlUntil: crl.value.nextUpdate }) }
+  return { ...shown, state: 'above', ...(held !== undefined && { crlUntil: listOf(held.crl).nextUpdate }) }
 }
 
 function described(certificate: string): Omit<ListedAuthority, 'state'> {

@@ -5,7 +5,6 @@ import { authorityIdOf } from '../issuance/make-authority.js'
 import type { Clock, EpochSeconds } from '../runtime/clock.js'
 import { monotonicMs } from '../runtime/stopwatch.js'
 import { encodeRevoked, makeCrl } from '../x509/build-crl.js'
-import { parseCrl } from '../x509/crl.js'
 import type { CertificateEnds } from './certificate-ends.js'
 
 /**
@@ -16,8 +15,8 @@ import type { CertificateEnds } from './certificate-ends.js'
 export interface Crls {
   /** `unknown`: no such authority. `not_now`: there is none that is in force. */
   of(id: string): Promise<ServedCrl | 'unknown' | 'not_now'>
-  /** Of every authority that a path may go through and that has one. */
-  all(): Promise<readonly ServedCrl[]>
+  /** Of every authority that a path may go through; those of others that nobody has imported are left out. */
+  all(): Promise<readonly ServedCrl[] | 'not_now'>
   /** Looks for ends of other instances. @throws Fault `store_unavailable` */
   follow(): Promise<void>
 }
@@ -117,11 +116,9 @@ export function createCrls({ authorities, ends, acknowledged, clock }: CrlDeps):
   }
 
   const foreign = (id: string): ServedCrl | 'unknown' | 'not_now' => {
-    const der = authorities.foreignCrl(id)
-    const parsed = der && parseCrl(der)
-    if (der === undefined || parsed?.ok !== true) return 'unknown'
-    const { thisUpdate, nextUpdate } = parsed.value
-    return clock.now() < nextUpdate ? { der, number: `${id}-${thisUpdate}`, thisUpdate, nextUpdate } : 'not_now'
+    const list = authorities.foreignCrl(id)
+    if (list === undefined) return 'unknown'
+    return clock.now() < list.nextUpdate ? { ...list, number: `${id}-${list.thisUpdate}` } : 'not_now'
   }
 
   async function of(id: string): Promise<ServedCrl | 'unknown' | 'not_now'> {
@@ -135,6 +132,8 @@ export function createCrls({ authorities, ends, acknowledged, clock }: CrlDeps):
     of,
     async all() {
       const lists = await Promise.all(authorities.certificates().map((certificate) => of(authorityIdOf(certificate))))
+      // A file with some of them would take the place of one that had them all.
+      if (lists.includes('not_now')) return 'not_now'
       return lists.filter((list) => typeof list !== 'string')
     },
     follow,

@@ -49,8 +49,8 @@ export const crlRoutes = (crls: Pick<Crls, 'of' | 'all'>): readonly Route[] => [
     },
     handle: async (_request, context) => {
       const lists = await crls.all()
-      if (lists.length === 0) return NOT_NOW
-      const body = lists.map(({ der }) => toPem('X509 CRL', der)).join('')
+      if (lists === 'not_now') return NOT_NOW
+      const body = lists.map(pemOf).join('')
       const headers = { 'Content-Type': PEM_TYPE, 'Cache-Control': 'public, no-cache' }
       return unlessKnown({ status: 200, headers, body }, lists.map(({ number }) => number).join('.'), context)
     },
@@ -64,6 +64,15 @@ const NOT_NOW = problemAnswer({
   title: 'there is no list that is in force at the moment',
   retryAfter: RETRY_AFTER,
 })
+
+const pems = new WeakMap<Buffer, string>()
+
+/** Of a long list it takes a while, and one list is asked for many times. */
+function pemOf({ der }: ServedCrl): string {
+  const pem = pems.get(der) ?? toPem('X509 CRL', der)
+  pems.set(der, pem)
+  return pem
+}
 
 function served({ der, number, thisUpdate, nextUpdate }: ServedCrl, context: RequestContext): HttpAnswer {
   const headers = {

@@ -1,6 +1,6 @@
 import { afterEach, describe, expect, test } from '@jest/globals'
 import { X509Certificate } from 'node:crypto'
-import { mkdtempSync, rmSync } from 'node:fs'
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
@@ -215,5 +215,87 @@ describe('one broker', () => {
       headers: { 'content-type': 'text/plain' },
     })
     expect(wrongType.status).toBe(415)
+  }, 30_000)
+})
+
+describe('an issuing authority by files, below the root of a company', () => {
+  test('its certificates verify up to that root, with the CRL of the root, until their task is complete', async () => {
+    const company = party()
+    const made = async (...args: readonly string[]) => {
+      const { ok, said } = await company.run('openssl', ...args)
+      if (!ok) throw new Error(said)
+    }
+    const newKey = ['-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:P-384', '-nodes']
+    const CA = [
+      'basicConstraints=critical,CA:TRUE',
+      'keyUsage=critical,keyCertSign,cRLSign',
+      'subjectKeyIdentifier=hash',
+    ]
+    writeFileSync(company.file('ca.ext'), CA.join('\n'))
+    writeFileSync(company.file('ca.cnf'), '[ca]\ndefault_ca=x\n[x]\ndatabase=db\ncrlnumber=no\ndefault_md=sha256\n')
+    writeFileSync(company.file('db'), '')
+    writeFileSync(company.file('no'), '01')
+    const usage = ['-addext', 'keyUsage=critical,keyCertSign,cRLSign']
+    await made(
+      'req',
+      '-x509',
+      ...newKey,
+      '-keyout',
+      'company.key',
+      '-out',
+      'company.pem',
+      '-subj',
+      '/CN=Company',
+      ...usage,
+    )
+    await made('req', ...newKey, '-keyout', 'errand.key', '-out', 'errand.csr', '-subj', '/CN=Errand below Company')
+    const signer = [
+      '-CA',
+      'company.pem',
+      '-CAkey',
+      'company.key',
+      '-CAcreateserial',
+      '-extfile',
+      'ca.ext',
+      '-days',
+      '90',
+    ]
+    await made('x509', '-req', '-in', 'errand.csr', ...signer, '-out', 'errand.pem')
+    await made(
+      'ca',
+      '-gencrl',
+      '-cert',
+      'company.pem',
+      '-keyfile',
+      'company.key',
+      '-config',
+      'ca.cnf',
+      '-crldays',
+      '9',
+      '-out',
+      'company.crl',
+    )
+    await company.run('sh', '-c', 'cat errand.pem company.pem > chain.pem')
+    const files = {
+      cert_file: company.file('chain.pem'),
+      key_file: company.file('errand.key'),
+      root_crl_file: company.file('company.crl'),
+    }
+    // What openssl has signed a moment ago is valid.
+    await sleep(1100)
+    const broker = await start({
+      config: (base) => ({ ...certifying(base), pki: { url: 'http://pki.errand.test', ...files } }),
+    })
+    expect(broker.broker.authorities.list().map(({ state, origin }) => [state, origin])).toEqual([
+      ['current', 'files'],
+      ['above', undefined],
+    ])
+    const certified = await company.certify(broker, 'shop')
+    await company.fetch(broker)
+    expect((await company.run('diff', 'root.pem', 'company.pem')).ok).toBe(true)
+    expect((await company.verify('shop')).said).toBe('shop.pem: OK\n')
+    await complete(broker, certified)
+    await company.fetch(broker)
+    expect((await company.verify('shop')).said).toContain('certificate revoked')
   }, 30_000)
 })

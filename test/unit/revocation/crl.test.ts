@@ -144,6 +144,14 @@ describe('the CRL of an authority', () => {
 })
 
 describe('while the store is away', () => {
+  test('all of them in one file are there together, or not at all', async () => {
+    const stage = await pkiStage()
+    expect(await stage.crls.all()).toHaveLength(3)
+    stage.store.down = true
+    stage.clock.advance(CRL_LIFETIME)
+    expect(await stage.crls.all()).toBe('not_now')
+  })
+
   test('the last list is served until it runs out, then none: nothing is promised that is not known', async () => {
     const stage = await pkiStage()
     const ended = stage.certificate({ expiresAt: stage.clock.now() + 3600 })
