@@ -11,6 +11,7 @@ import {
   DATABASE,
   DEFERRAL_CODE,
   DEPLOY,
+  deferredForm,
   errorOf,
   exchangeForm,
   JWT,
@@ -196,6 +197,17 @@ describe.each(STORES)('RFC 9449 on $name', (store) => {
       const other = await client.post('/token', exchangeForm(job, asking(csrOf())))
       expect([jwt.status, one.status, other.status]).toEqual([200, 200, 200])
       expect(errorOf(await stage.token(exchangeForm(job, asking(csrOf()))))).toBe('invalid_request')
+    })
+
+    test('a poll binds it to the key of the CSR that was deferred', async () => {
+      const [job, form] = [await stage.job(), { ...asking(csrOf()), scope: 'keyed-write' }]
+      const deferred = await stage.token(deferredForm(job, form))
+      expect(errorOf(deferred)).toBe('authorization_pending')
+      await stage.review(String(deferred.body['grant_id']), 'approve')
+      const polled = await stage.token(pollForm(String(deferred.body['deferral_code']), job))
+      const again = await stage.token(exchangeForm(job, form))
+      expect([polled.status, again.status]).toEqual([200, 200])
+      expect(errorOf(await stage.token(exchangeForm(job, { ...form, csr: csrOf() })))).toBe('invalid_request')
     })
 
     test('where it asks for none, the assertion serves for either kind as before', async () => {

@@ -303,7 +303,12 @@ const sectionsOf = ({ ci, jobs, agents, corp, secret, schemaFile, limits }: Fact
       { audience: OTHER, scopes: { read: 'reviewed', peek: { tier: 'low', allow } }, clients: [client('other-api')] },
       {
         audience: DATABASE,
-        scopes: { read: { tier: 'low', allow }, write: 'reviewed', keyed: { tier: 'keyed', allow } },
+        scopes: {
+          read: { tier: 'low', allow },
+          write: 'reviewed',
+          keyed: { tier: 'keyed', allow },
+          'keyed-write': 'keyed_reviewed',
+        },
         credentials: ['jwt', 'x509'],
         certificate: { common_name: ['deploy_*'], dns: ['*.db.example.com'] },
         clients: [client('database-api')],
