@@ -30,10 +30,10 @@ beforeAll(async () => {
   pki.issued('server-only', 'ca', ['extendedKeyUsage=serverAuth'])
   pki.issued('api', 'ca', ['subjectAltName=URI:spiffe://errand.test/api'])
   pki.issued('crafted', 'ca', ['subjectAltName=@names', '[names]', 'DNS.1=a, URI:spiffe://errand.test/api, DNS:b'])
-  const [checked, any, proxied, resealed, untrusted, plain] = await freePorts(6)
+  const [checked, anyCertificate, proxied, resealed, untrusted, plain] = await freePorts(6)
   ports = {
     checked: checked!,
-    any: any!,
+    any: anyCertificate!,
     proxied: proxied!,
     resealed: resealed!,
     untrusted: untrusted!,
