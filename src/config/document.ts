@@ -452,7 +452,7 @@ const tier = z
       .enum(['none', 'dpop', 'mtls', 'any'])
       .default('none')
       .describe(
-        'What a credential must be bound to: a DPoP key (RFC 9449), a client certificate (RFC 8705), or `any` of the two. A certificate that is issued is bound by itself. A key that is proved without being asked for binds too.',
+        'What a credential must be bound to: a DPoP key (RFC 9449), a client certificate (RFC 8705), or `any` of the two. A certificate that is issued is bound by itself; JWTs under `mtls` need a listener that serves it. A key that is proved without being asked for binds too.',
       ),
     max_ttl: value.duration('10s', '1h').prefault('10m').describe('The longest life of a credential.'),
     fresh: value.duration('10s', '7d').prefault('1h').describe("The greatest age of a reviewer's `auth_time`."),

@@ -1,5 +1,5 @@
 import type { Tier } from '../policy/catalogue.js'
-import type { TierEntry } from './document.js'
+import type { ResourceEntry, TierEntry } from './document.js'
 import type { Draft } from './draft.js'
 import type { Report } from './fault.js'
 import { hint } from './suggest.js'
@@ -11,6 +11,7 @@ export function settleTiers(draft: Draft, report: Report): ReadonlyMap<string, T
   for (const [name, entry] of draft.tiers) {
     if (entry === undefined) continue
     checkApproval(name, entry, draft, report)
+    checkBinding(name, entry, draft, report)
     tiers.set(name, settleTier(name, entry, draft))
   }
   return tiers
@@ -52,3 +53,25 @@ function checkApproval(name: string, entry: TierEntry, draft: Draft, report: Rep
     report(path, 'is not an approver group', hint(group, approvers, 'groups under roles.approver'))
   })
 }
+
+/**
+ * Where a tier asks for a client's certificate and nobody can show one, each request is refused. A certificate that is issued is bound
+ * by itself: it can be had under such a tier without a listener, a JWT cannot. A join asks for a certificate only if one of
+ * its tiers does (`joinBindings`), and all of them are of one resource.
+ */
+function checkBinding(name: string, { binding }: TierEntry, { listen, resources }: Draft, report: Report): void {
+  // A listener that has been reported may be the one that is meant.
+  if (binding !== 'mtls' || listen.some((entry) => entry === undefined || entry.serve.includes('mtls'))) return
+  const unmet = resources.filter(
+    (entry) => entry !== undefined && uses(entry, name) && !entry.credentials.includes('x509'),
+  )
+  if (unmet.length === 0) return
+  const where = unmet.map((entry) => entry?.audience).join(' and ')
+  const remedy = `add a listener with serve: [mtls], take binding: dpop or any, or add x509 to the credentials of ${where}`
+  report(['tiers', name, 'binding'], 'asks for a certificate that no listener takes', remedy)
+}
+
+const uses = ({ scopes, authorization_details }: ResourceEntry, tier: string): boolean =>
+  [...Object.values(scopes), ...Object.values(authorization_details)].some(
+    (guard) => (typeof guard === 'string' ? guard : guard.tier) === tier,
+  )

@@ -58,30 +58,30 @@ describe.each(STORES)('RFC 9449 on $name', (store) => {
     })
 
     test.each([
-      ['deploy:keyed', 'invalid_dpop_proof'],
-      ['deploy:bound', 'invalid_dpop_proof'],
-      ['deploy:certified', 'invalid_request'],
-    ])('a tier that asks for a binding gets one, or nothing: %s', async (scope, error) => {
+      ['deploy:keyed', DEPLOY, 'invalid_dpop_proof'],
+      ['deploy:bound', DEPLOY, 'invalid_dpop_proof'],
+      ['certified', DATABASE, 'invalid_request'],
+    ])('a tier that asks for a binding gets one, or nothing: %s', async (scope, audience, error) => {
       const run = stage.newRun()
       const assertion = await run.assertion()
-      expect(errorOf(await stage.token(exchangeForm(assertion, { scope })))).toBe(error)
+      expect(errorOf(await stage.token(exchangeForm(assertion, { audience, scope })))).toBe(error)
       // The assertion has not been spent by that.
       const client = newClient()
-      if (scope !== 'deploy:certified')
+      if (scope !== 'certified')
         expect((await client.post('/token', exchangeForm(assertion, { scope }))).status).toBe(200)
     })
 
     test('a DPoP key is no client certificate', async () => {
       const answer = await newClient().post(
         '/token',
-        exchangeForm(await stage.newRun().assertion(), { scope: 'deploy:certified' }),
+        exchangeForm(await stage.newRun().assertion(), { audience: DATABASE, scope: 'certified' }),
       )
       expect(errorOf(answer)).toBe('invalid_request')
     })
 
     test('contract §1: tiers that ask for different bindings cannot be joined', async () => {
-      const scope = 'deploy:keyed deploy:certified'
-      const answer = await newClient().post('/token', exchangeForm(await stage.newRun().assertion(), { scope }))
+      const form = { audience: DATABASE, scope: 'keyed certified' }
+      const answer = await newClient().post('/token', exchangeForm(await stage.newRun().assertion(), form))
       expect(errorOf(answer)).toBe('invalid_scope')
       expect((await keyed(newClient(), stage.newRun(), { scope: 'deploy:keyed deploy:bound' })).claims).toHaveProperty(
         'cnf',

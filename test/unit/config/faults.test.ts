@@ -820,6 +820,32 @@ const rows: readonly Row[] = [
     { path: 'resources[0].clients[0].auth' },
   ),
   row(
+    'RFC 8705 §3: a tier that asks for certificates needs a listener that takes them',
+    { 'tiers.low.binding': 'mtls' },
+    /no listener takes/,
+    /serve: \[mtls\].*x509 to the credentials of https:\/\/deploy\.example\.com/,
+  ),
+  row(
+    'a tier of authorization details is a tier',
+    {
+      'tiers.keyed': { approval: 'policy', binding: 'mtls' },
+      'resources[0].authorization_details.database_query.tier': 'keyed',
+    },
+    /no listener takes/,
+    /serve: \[mtls\]/,
+    { path: 'tiers.keyed.binding' },
+  ),
+  row(
+    'a certificate that one resource issues satisfies the tier of no other',
+    {
+      'tiers.low.binding': 'mtls',
+      'resources[0].credentials': ['jwt', 'x509'],
+      'resources[1]': { audience: 'https://other.example.com', scopes: { read: 'low' } },
+    },
+    /no listener takes/,
+    /credentials of https:\/\/other\.example\.com$/,
+  ),
+  row(
     'RFC 8705 §2: one thing says which certificate it is',
     {
       'listen[0].serve': ['api', 'mtls'],
@@ -891,6 +917,20 @@ describe('contract §3: what loads all the same', () => {
       },
     },
     {
+      rule: 'a tier that asks for certificates, where a listener takes them',
+      changes: { 'tiers.low.binding': 'mtls', 'listen[0].serve': ['api', 'mtls'] },
+    },
+    {
+      rule: 'a tier that asks for certificates, where the resource issues some that are bound by themselves',
+      changes: { 'tiers.low.binding': 'mtls', 'resources[0].credentials': ['jwt', 'x509'] },
+    },
+    { rule: 'any of two bindings, one of which needs no listener', changes: { 'tiers.low.binding': 'any' } },
+    { rule: 'a DPoP key, which needs no listener', changes: { 'tiers.low.binding': 'dpop' } },
+    {
+      rule: 'a tier that asks for certificates, and nothing asks for it',
+      changes: { 'tiers.spare': { approval: 'policy', binding: 'mtls' } },
+    },
+    {
       rule: 'groups of several people issuers',
       changes: {
         'people[1]': secondCorp,
@@ -919,6 +959,11 @@ describe('contract §3: what loads all the same', () => {
   test.each(loading)('$rule', ({ base = sound, changes }) => {
     expect(faultsOf(changed(base(), changes))).toEqual([])
   })
+})
+
+test('a listener that is at fault may be the one with mtls: one fault is told, not two', () => {
+  const faults = faultsOf(changed(sound(), { 'tiers.low.binding': 'mtls', 'listen[1].serve': ['mtsl'] }))
+  expect(faults.map(({ path }) => path)).toEqual(['listen[1].serve[0]'])
 })
 
 test('plain http is refused on every address that is not loopback', () => {
