@@ -50,6 +50,7 @@ export interface AuthorityEntry {
   readonly privateKey: string
   readonly serial: string
   readonly notBefore: EpochSeconds
+  /** The least of its certificate and of those above it. */
   readonly notAfter: EpochSeconds
   readonly createdAt: EpochSeconds
   readonly activatedAt?: EpochSeconds

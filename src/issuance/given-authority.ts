@@ -39,7 +39,12 @@ export function givenAuthority(
   const [own, ...above] = chain
   if (own === undefined) return no('there is no certificate in it')
   if (chain.length > MAX_CHAIN) return no(`it has more than ${MAX_CHAIN} certificates`)
-  const fault = ownFault(own, privateKey, now) ?? chain.map((_, at) => linkFault(chain, at, now)).find(isFault)
+  // Nobody believes a path any longer than each certificate of it (RFC 5280 §6.1.3 (a) (2)).
+  const notAfter = Math.min(...chain.map((certificate) => certificate.notAfter))
+  const fault =
+    ownFault(own, privateKey) ??
+    endFault(notAfter, now) ??
+    chain.map((_, at) => linkFault(chain, at, now)).find(isFault)
   if (fault !== undefined) return no(fault)
   return ok({
     id: authorityIdOf(own.der),
@@ -49,14 +54,17 @@ export function givenAuthority(
     privateKey: encodeKey(privateKey),
     serial: own.serialNumber,
     notBefore: own.notBefore,
-    notAfter: own.notAfter,
+    notAfter,
   })
 }
 
 const no = (detail: string) => refuse({ reason: 'chain_unacceptable' as const, detail })
 const isFault = (fault: string | undefined): fault is string => fault !== undefined
 
-function ownFault(own: ParsedCertificate, privateKey: KeyObject, now: EpochSeconds): string | undefined {
+const endFault = (notAfter: EpochSeconds, now: EpochSeconds): string | undefined =>
+  notAfter < now + 2 * MAX_TOKEN_TTL ? 'it, or a certificate above it, expires within two hours' : undefined
+
+function ownFault(own: ParsedCertificate, privateKey: KeyObject): string | undefined {
   if (!new X509Certificate(own.der).checkPrivateKey(privateKey)) return 'the first certificate is not for this key'
   if (signingAlgorithmOf(privateKey) === undefined)
     return 'its key is none of EC P-256, EC P-384, Ed25519 and RSA of 2048 to 4096 bits'
@@ -64,7 +72,6 @@ function ownFault(own: ParsedCertificate, privateKey: KeyObject, now: EpochSecon
   if (own.keyUsage?.has('cRLSign') !== true) return 'its key usage has no cRLSign, and it signs CRLs'
   if (own.subjectKeyId === undefined) return 'it has no subject key identifier'
   if (own.subject.rdns.length === 0) return 'it has no name'
-  if (own.notAfter < now + 2 * MAX_TOKEN_TTL) return 'it expires within two hours'
   return undefined
 }
 

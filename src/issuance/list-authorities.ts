@@ -11,6 +11,7 @@ export interface ListedAuthority {
   readonly state: AuthorityEntry['state'] | 'root' | 'above'
   readonly subject: string
   readonly notBefore: EpochSeconds
+  /** Of ours: when nothing that it signs is believed any more, for the end of its certificate or of one above it. */
   readonly notAfter: EpochSeconds
   readonly origin?: AuthorityEntry['origin']
   /** When a retired one goes. */
@@ -22,8 +23,9 @@ export interface ListedAuthority {
 export function listBook(book: Book): readonly ListedAuthority[] {
   const above = new Set(book.authorities.flatMap((entry) => entry.above))
   return [
-    ...book.authorities.map(({ state, origin, removeAt, certificate }) => ({
+    ...book.authorities.map(({ state, origin, removeAt, certificate, notAfter }) => ({
       ...described(certificate),
+      notAfter,
       state,
       origin,
       ...(removeAt !== undefined && { removeAt }),

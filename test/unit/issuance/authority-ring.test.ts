@@ -164,13 +164,13 @@ describe('below a root of somebody else', () => {
   const CA = ['basicConstraints=critical,CA:TRUE,pathlen:0', 'keyUsage=critical,keyCertSign,cRLSign']
 
   /** Signs a request as a company's root does; `<name>.chain.pem` ends with the root. */
-  function certify(csr: string, name: string, extensions: readonly string[] = CA, days = '200'): string {
+  function certify(csr: string, name: string, extensions: readonly string[] = CA, days = '200', by = 'root'): string {
     writeFileSync(join(folder, `${name}.csr`), csr)
     const all = [...extensions, 'subjectKeyIdentifier=hash', 'authorityKeyIdentifier=keyid']
     writeFileSync(join(folder, `${name}.ext`), all.join('\n'))
-    const signer = ['-CA', 'root.pem', '-CAkey', 'root.key', '-CAcreateserial', '-extfile', `${name}.ext`]
+    const signer = ['-CA', `${by}.pem`, '-CAkey', `${by}.key`, '-CAcreateserial', '-extfile', `${name}.ext`]
     openssl('x509', '-req', '-in', `${name}.csr`, ...signer, '-days', days, '-out', `${name}.pem`)
-    return text(`${name}.pem`) + text('root.pem')
+    return text(`${name}.pem`) + text(`${by}.pem`)
   }
 
   function crl(name: string): Buffer {
@@ -301,6 +301,32 @@ describe('below a root of somebody else', () => {
     expect(later.current().id).toBe(ring.current().id)
     // The files went, the authority stays: its certificates live.
     expect((await grown.open()).current().id).toBe(ring.current().id)
+  })
+
+  test('what is signed outlives no certificate of the chain', async () => {
+    const { open, clock } = setUp()
+    const ring = await open()
+    const usage = ['-addext', 'keyUsage=critical,keyCertSign,cRLSign']
+    selfSigned('brief', '-days', '30', ...usage)
+    const chain = certify(await ring.request('dana', { fresh: false }), 'long', CA, '200', 'brief')
+    expect(await ring.importChain('dana', chain)).toMatchObject({ ok: true })
+    await ring.rotate('dana', { atOnce: true, leaked: false })
+    const end = Date.parse(new X509Certificate(text('brief.pem')).validTo) / 1000
+    expect(ring.current().notAfter).toBe(end)
+    expect(ring.list().find(({ state }) => state === 'current')?.notAfter).toBe(end)
+    clock.turn(30 * 86_400)
+    expect(() => ring.current()).toThrow(expect.objectContaining({ code: 'key_unavailable' }))
+  })
+
+  test('an authority above it that ends within two hours gives no authority', async () => {
+    const { open, clock } = setUp()
+    const ring = await open()
+    selfSigned('ending', '-days', '1', '-addext', 'keyUsage=critical,keyCertSign,cRLSign')
+    const chain = certify(await ring.request('dana', { fresh: false }), 'lasting', CA, '200', 'ending')
+    clock.turn(86_400 - 7200)
+    expect(await ring.importChain('dana', chain)).toMatchObject({
+      refusal: { detail: 'it, or a certificate above it, expires within two hours' },
+    })
   })
 
   test('files that cannot be used stop the start', async () => {
