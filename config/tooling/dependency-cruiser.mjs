@@ -87,7 +87,7 @@ export default {
         'The core does not know where things are kept, who shows them, or how they were configured. Instead: declare a port beside the domain, or take the value as a parameter; compose.ts wires.',
       severity: 'error',
       from: { path: `^src/(${CORE})/` },
-      to: { path: `^src/(storage|${EDGES.join('|')}|config)/|^src/(main|compose)\\.ts$` },
+      to: { path: `^src/(storage|${EDGES.join('|')}|config)/|^src/compose/|^src/(main|compose)\\.ts$` },
     },
     {
       name: 'oauth-stands-alone',
@@ -116,14 +116,22 @@ export default {
       comment: 'storage takes plain values. Instead of reading the configuration, take what you need as a parameter.',
       severity: 'error',
       from: { path: '^src/storage/' },
-      to: { path: `^src/(config|${EDGES.join('|')})/|^src/(main|compose)\\.ts$` },
+      to: { path: `^src/(config|${EDGES.join('|')})/|^src/compose/|^src/(main|compose)\\.ts$` },
     },
     {
       name: 'one-place-picks-adapters',
-      comment: 'Only compose.ts (and the programs) pick an adapter. Instead: take the port as a dependency.',
+      comment:
+        'Only compose/open-stores.ts (and the programs) pick an adapter. Instead: take the port as a dependency.',
       severity: 'error',
-      from: { path: OURS, pathNot: '^src/(storage/|cli/|(main|compose)\\.ts$)' },
+      from: { path: OURS, pathNot: '^src/(storage/|cli/|compose/open-stores\\.ts$)' },
       to: { path: '^src/storage/' },
+    },
+    {
+      name: 'edges-are-composed',
+      comment: 'An edge is wired, and wires nothing itself. Instead: take what you need as a parameter.',
+      severity: 'error',
+      from: { path: '^src/(http|console|mcp|sdk)/' },
+      to: { path: '^src/compose/|^src/(main|compose)\\.ts$' },
     },
     {
       name: 'adapters-are-apart',

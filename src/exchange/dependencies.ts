@@ -12,7 +12,7 @@ import type { VerifyWorkload } from '../workloads/verify-workload.js'
 import type { RateLimited, Workload } from '../workloads/workload.js'
 import type { Delivery } from './delivery.js'
 
-/** What the use case of `/token` needs. Composed once (`compose.ts`). */
+/** What the use case of `/token` needs. Composed once (`compose/routes.ts`). */
 export interface ExchangeDeps {
   /** This broker: `iss` of what it signs, `aud` of tickets. */
   readonly issuer: string

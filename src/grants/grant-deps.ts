@@ -6,7 +6,7 @@ import type { WorkloadSource } from '../workloads/source.js'
 import type { GrantSafe } from './grant-safe.js'
 import type { Stores } from './stores.js'
 
-/** What the use cases on grants and tasks need. Composed once (`compose.ts`). */
+/** What the use cases on grants and tasks need. Composed once (`compose/grants.ts`). */
 export interface GrantDeps {
   readonly issuer: string
   readonly catalogue: Catalogue

@@ -8,8 +8,8 @@ export const mac = (key: KeyObject, text: string): string => createHmac('sha256'
 
 /** Makes and checks MACs by a key that is not in the store. */
 export interface TextMac {
-  make(text: string): string
-  check(text: string, tag: string): boolean
+  readonly make: (text: string) => string
+  readonly check: (text: string, tag: string) => boolean
 }
 
 export const textMac = (key: KeyObject): TextMac => ({

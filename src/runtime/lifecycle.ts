@@ -8,6 +8,13 @@ export interface Part {
   stop?(): Promise<void> | void
 }
 
+/** What runs by itself between its start and its stop, as a part. */
+export const partOf = (name: string, it: Required<Pick<Part, 'start' | 'stop'>>): Part => ({
+  name,
+  start: () => it.start(),
+  stop: () => it.stop(),
+})
+
 export interface Lifecycle {
   /** Starts the parts in order; when one fails, stops those that run, in reverse, and throws its error. */
   start(): Promise<void>

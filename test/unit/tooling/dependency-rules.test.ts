@@ -27,7 +27,12 @@ const homes = [
 /** A source tree in which each file breaks the rules beside it, and no other. */
 const files: readonly (readonly [path: string, text: string, rules: readonly string[]])[] = [
   ['src/main.ts', ours('./grants/fine.js'), []],
-  ['src/compose.ts', ours('./storage/redis/fine.js'), []],
+  ['src/compose.ts', ours('./storage/redis/fine.js'), ['one-place-picks-adapters']],
+  ['src/compose/open-stores.ts', ours('../storage/redis/fine.js'), []],
+  ['src/grants/composed.ts', ours('../compose/open-stores.js'), ['core-knows-no-outside']],
+  ['src/storage/composed.ts', ours('../compose/pki.js'), ['config-is-read-by-those-who-compose']],
+  ['src/compose/pki.ts', ours('../grants/fine.js'), []],
+  ['src/http/composed.ts', ours('../compose/pki.js'), ['edges-are-composed']],
   ['src/grants/fine.ts', library('zod'), []],
   ['src/grants/keeps.ts', ours('../storage/redis/fine.js'), ['core-knows-no-outside', 'one-place-picks-adapters']],
   ['src/grants/configured.ts', ours('../config/fine.js'), ['core-knows-no-outside']],
