@@ -90,6 +90,14 @@ export default {
       to: { path: `^src/(storage|${EDGES.join('|')}|config)/|^src/compose/|^src/(main|compose)\\.ts$` },
     },
     {
+      name: 'exchange-is-the-last',
+      comment:
+        'exchange is the use case of /token, and nobody below rests on it. Instead: move what both need to the folder of its word.',
+      severity: 'error',
+      from: { path: `^src/(${CORE.replace('exchange|', '')})/` },
+      to: { path: '^src/exchange/' },
+    },
+    {
       name: 'oauth-stands-alone',
       comment: "oauth holds the protocol's words and imports nothing of ours. Instead: let the importer translate.",
       severity: 'error',

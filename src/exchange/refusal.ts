@@ -1,32 +1,21 @@
 import type { AccessRefusal } from '../policy/resolve-access.js'
-import type { Binding } from '../grants/grant.js'
-import type { CredentialType } from '../grants/grant.js'
+import type { Binding, CredentialType } from '../grants/grant.js'
 import type { EpochSeconds } from '../runtime/clock.js'
 import type { GrantId } from '../runtime/ids.js'
 import type { AssertionRefusal } from '../workloads/assertion-refusal.js'
-import type { DpopRefusal } from '../workloads/dpop.js'
+import type { ClientRefusal } from '../workloads/client-refusal.js'
 import type { CsrRefusal } from '../x509/csr.js'
 
 /** Every reason for which `/token` says no, each with its facts. `refusal-to-wire.ts` says what the caller learns of it. */
 export type ExchangeRefusal =
   | { readonly reason: 'subject_refused'; readonly because: AssertionRefusal | { readonly reason: string } }
   | { readonly reason: 'actor_refused'; readonly because: AssertionRefusal | { readonly reason: string } }
-  | { readonly reason: 'client_refused'; readonly because: AssertionRefusal | { readonly reason: string } }
-  | { readonly reason: 'client_missing' }
-  | { readonly reason: 'client_id_mismatch' }
+  | ClientRefusal
   /** The token is not what its parameters say, or may not be used for what is asked (invariant 5). */
   | { readonly reason: 'token_misused'; readonly detail: string }
   | { readonly reason: 'actor_token_unexpected' }
-  /** A DPoP proof was sent, and is not believed. */
-  | { readonly reason: 'proof_refused'; readonly because: Exclude<DpopRefusal, { reason: 'dpop_nonce_needed' }> }
-  | { readonly reason: 'proof_nonce_needed' }
-  | { readonly reason: 'proof_used' }
   /** The tier or the grant asks for a key, and none of that kind was proved. */
   | { readonly reason: 'binding_missing'; readonly binding: Binding }
-  /** A credential of ours that is bound came without a proof of its key. */
-  | { readonly reason: 'key_not_proved'; readonly binding: Binding }
-  /** A certificate came alone: whoever has met its holder has it too. */
-  | { readonly reason: 'certificate_not_proved' }
   | { readonly reason: 'task_missing' }
   | { readonly reason: 'type_not_issued'; readonly type: CredentialType }
   | { readonly reason: 'csr_refused'; readonly because: CsrRefusal }
@@ -57,8 +46,3 @@ export type ExchangeRefusal =
   | { readonly reason: 'denied' }
   | { readonly reason: 'too_fast'; readonly retryAfter: number }
   | { readonly reason: 'poll_too_fast' }
-
-export const proofRefusal = (refusal: DpopRefusal): ExchangeRefusal =>
-  refusal.reason === 'dpop_nonce_needed'
-    ? { reason: 'proof_nonce_needed' }
-    : { reason: 'proof_refused', because: refusal }

@@ -41,9 +41,3 @@ export function keysOfUse(wanted: Wanted, binding: Binding | undefined, proof: P
   const byCsrAlone = wanted.type === 'x509' && binding !== 'none' && proved.length === 0
   return byCsrAlone ? [certifiedKeyName(wanted.request)] : proved
 }
-
-/** The key of a credential of ours was not proved with it: whoever only received it cannot. */
-export const keyNotProved = (confirmation: KeyConfirmation): ExchangeRefusal => ({
-  reason: 'key_not_proved',
-  binding: 'jkt' in confirmation ? 'dpop' : 'mtls',
-})

@@ -1,5 +1,3 @@
-import { authenticateClient } from '../exchange/authenticate-client.js'
-import type { ExchangeRefusal } from '../exchange/refusal.js'
 import { changeTo } from '../grants/end-grant.js'
 import { storedAsOf } from '../grants/lifecycle.js'
 import { claimProof } from '../grants/proof-claim.js'
@@ -8,6 +6,8 @@ import { holderByKeys, holderOf } from '../grants/whereabouts.js'
 import { sha256Base64url } from '../runtime/digest.js'
 import { shardOfDeferralCode, type GrantId, type Shard } from '../runtime/ids.js'
 import { ok, refuse, type Result } from '../runtime/result.js'
+import { authenticateClient } from '../workloads/authenticate-client.js'
+import type { ClientRefusal } from '../workloads/client-refusal.js'
 import { keyNames } from '../workloads/possession.js'
 import type { RevokeDeps, RevokeRequest } from './revoke-request.js'
 
@@ -15,10 +15,7 @@ import type { RevokeDeps, RevokeRequest } from './revoke-request.js'
  * Deferred Token Response, "Cancellation": authenticated as a poll is, with each proof of the first request. With its last code, a
  * request that nobody waits for is withdrawn.
  */
-export async function cancelDeferral(
-  deps: RevokeDeps,
-  request: RevokeRequest,
-): Promise<Result<'done', ExchangeRefusal>> {
+export async function cancelDeferral(deps: RevokeDeps, request: RevokeRequest): Promise<Result<'done', ClientRefusal>> {
   const canceller = await identifyCanceller(deps, request)
   if (!canceller.ok) return canceller
   const { shard, holder, workload } = canceller.value
@@ -48,7 +45,7 @@ interface Canceller {
 async function identifyCanceller(
   deps: RevokeDeps,
   { token, clientAssertion, clientId, proof }: RevokeRequest,
-): Promise<Result<Canceller, ExchangeRefusal>> {
+): Promise<Result<Canceller, ClientRefusal>> {
   const keys = keyNames(proof)
   if (clientAssertion === undefined)
     return keys.length === 0

@@ -1,10 +1,10 @@
-import { authenticateClient } from '../exchange/authenticate-client.js'
-import type { ExchangeRefusal } from '../exchange/refusal.js'
 import { parseCredentialDocument } from '../grants/documents.js'
 import { holderOf } from '../grants/whereabouts.js'
 import { readOwnCertificate, type OwnCertificate } from '../issuance/own-certificate.js'
 import { shardOf } from '../runtime/ids.js'
 import { ok, refuse, type Result } from '../runtime/result.js'
+import { authenticateClient } from '../workloads/authenticate-client.js'
+import type { ClientRefusal } from '../workloads/client-refusal.js'
 import type { RevokeDeps, RevokeRequest } from './revoke-request.js'
 
 /**
@@ -14,7 +14,7 @@ import type { RevokeDeps, RevokeRequest } from './revoke-request.js'
 export async function revokeCertificate(
   deps: RevokeDeps,
   request: RevokeRequest,
-): Promise<Result<'done', ExchangeRefusal>> {
+): Promise<Result<'done', ClientRefusal>> {
   const now = deps.clock.now()
   const own = readOwnCertificate(request.token, deps.authorities())
   const standing = own === undefined ? undefined : await deps.stores.issuance.look(own.id, now)
@@ -34,7 +34,7 @@ async function mayRevoke(
   { clientAssertion, clientId, proof }: RevokeRequest,
   own: OwnCertificate,
   holder: string,
-): Promise<Result<'done', ExchangeRefusal>> {
+): Promise<Result<'done', ClientRefusal>> {
   if (proof.certificate?.x5tS256 === own.x5tS256) return ok('done')
   if (clientAssertion === undefined) return refuse({ reason: 'certificate_not_proved' })
   const client = await authenticateClient(deps, clientAssertion, clientId)

@@ -1,12 +1,11 @@
-import type { ExchangeRefusal } from '../exchange/refusal.js'
-import { keyNotProved } from '../exchange/required-binding.js'
-import { ticketClaim } from '../exchange/ticket-claim.js'
 import { claimProof } from '../grants/proof-claim.js'
+import { ticketClaim } from '../grants/ticket-claim.js'
 import { isCertificatePem } from '../issuance/own-certificate.js'
 import { isDeferralCode } from '../oauth/token-request.js'
 import type { EpochSeconds } from '../runtime/clock.js'
 import { shardOf } from '../runtime/ids.js'
 import { ok, refuse, type Result } from '../runtime/result.js'
+import { keyNotProved, type ClientRefusal } from '../workloads/client-refusal.js'
 import { provesConfirmation } from '../workloads/possession.js'
 import { cancelDeferral } from './cancel-deferral.js'
 import { revokeCertificate } from './revoke-certificate.js'
@@ -17,7 +16,7 @@ import type { RevokeDeps, RevokeRequest } from './revoke-request.js'
  * handed on from it; a ticket is used up; a deferral code is cancelled by whom it was given to. What is unknown or has ended is
  * answered alike (§2.2).
  */
-export async function revokeToken(deps: RevokeDeps, request: RevokeRequest): Promise<Result<'done', ExchangeRefusal>> {
+export async function revokeToken(deps: RevokeDeps, request: RevokeRequest): Promise<Result<'done', ClientRefusal>> {
   if (isDeferralCode(request.token)) return cancelDeferral(deps, request)
   if (isCertificatePem(request.token)) return revokeCertificate(deps, request)
   const now = deps.clock.now()
@@ -35,7 +34,7 @@ async function revokeAccessToken(
   deps: RevokeDeps,
   { token, proof }: RevokeRequest,
   now: EpochSeconds,
-): Promise<Result<'done', ExchangeRefusal>> {
+): Promise<Result<'done', ClientRefusal>> {
   const verified = await deps.tokens.verifyOwnToken(token, 'at+jwt', now)
   if (!verified.ok) return ok('done')
   const { jti, grant_id, task_id, client_id, aud, cnf } = verified.value

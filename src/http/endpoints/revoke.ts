@@ -1,11 +1,11 @@
 import { z } from 'zod'
 import { refusalToWire } from '../../exchange/refusal-to-wire.js'
-import { proofRefusal, type ExchangeRefusal } from '../../exchange/refusal.js'
 import { readForm } from '../../oauth/form.js'
 import { NO_STORE } from '../../oauth/token-response.js'
 import { CLIENT_ASSERTION_TYPE, MAX_TOKEN_BYTES } from '../../oauth/urns.js'
 import type { RevokeDeps } from '../../revocation/revoke-request.js'
 import { revokeToken } from '../../revocation/revoke-token.js'
+import { proofRefusal, type ClientRefusal } from '../../workloads/client-refusal.js'
 import type { VerifyPossession } from '../../workloads/verify-possession.js'
 import type { HttpAnswer, RequestContext } from '../answer.js'
 import { presentedToken } from '../callers.js'
@@ -71,4 +71,4 @@ async function answerRevocation(
   return revoked.ok ? { status: 200, headers: NO_STORE } : refusedAnswer(revoked.refusal)
 }
 
-const refusedAnswer = (refusal: ExchangeRefusal): HttpAnswer => oauthErrorAnswer(refusalToWire(refusal))
+const refusedAnswer = (refusal: ClientRefusal): HttpAnswer => oauthErrorAnswer(refusalToWire(refusal))

@@ -38,6 +38,8 @@ const files: readonly (readonly [path: string, text: string, rules: readonly str
   ['src/grants/configured.ts', ours('../config/fine.js'), ['core-knows-no-outside']],
   ['src/grants/shown.ts', ours('../http/fine.js'), ['core-knows-no-outside']],
   ['src/grants/types.ts', "import type { Redis } from 'ioredis'\nexport type R = Redis\n", ['home-of-ioredis']],
+  ['src/exchange/fine.ts', ours('../grants/fine.js'), []],
+  ['src/revocation/exchanges.ts', ours('../exchange/fine.js'), ['exchange-is-the-last']],
   ['src/oauth/not-alone.ts', ours('../grants/fine.js'), ['oauth-stands-alone']],
   ['src/x509/fine.ts', library('node-forge'), []],
   ['src/x509/not-alone.ts', ours('../grants/fine.js'), ['x509-stands-alone']],

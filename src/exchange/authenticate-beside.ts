@@ -1,23 +1,9 @@
-import { ok, refuse, type Result } from '../runtime/result.js'
 import { holderOf } from '../grants/whereabouts.js'
+import { ok, refuse, type Result } from '../runtime/result.js'
+import { authenticateClient, isNamedBy } from '../workloads/authenticate-client.js'
+import type { ClientRefusal } from '../workloads/client-refusal.js'
 import type { Workload } from '../workloads/workload.js'
 import type { ExchangeDeps } from './dependencies.js'
-import type { ExchangeRefusal } from './refusal.js'
-
-/** The workload that a `client_assertion` proves (RFC 7523 §2.2). `client_id` must match it when the client authenticates (contract §1). */
-export async function authenticateClient(
-  deps: Pick<ExchangeDeps, 'verifyWorkload'>,
-  assertion: string,
-  clientId: string | undefined,
-): Promise<Result<Workload, ExchangeRefusal>> {
-  const verified = await deps.verifyWorkload(assertion)
-  if (!verified.ok) return refuse({ reason: 'client_refused', because: verified.refusal })
-  if (!isNamedBy(verified.value, clientId)) return refuse({ reason: 'client_id_mismatch' })
-  return verified
-}
-
-const isNamedBy = (workload: Workload, clientId: string | undefined): boolean =>
-  clientId === undefined || clientId === workload.subject || clientId === workload.spiffeId
 
 /** Whether two assertions prove the same run of the same workload. */
 const isSameRun = (a: Workload, b: Workload): boolean => holderOf(a, []) === holderOf(b, [])
@@ -34,7 +20,7 @@ export async function authenticateBeside(
     readonly clientAssertion: string | undefined
     readonly clientId: string | undefined
   },
-): Promise<Result<readonly Workload[], ExchangeRefusal>> {
+): Promise<Result<readonly Workload[], ClientRefusal>> {
   // Without either, the subject is the client, by its certificate.
   const isClient = request.clientAssertion === request.subjectToken
   if (isClient) return isNamedBy(subject, request.clientId) ? ok([subject]) : refuse({ reason: 'client_id_mismatch' })
