@@ -1,9 +1,11 @@
 // @ts-check
 // Grants by the hundred thousand, as the contract shows one, put into a store by its own verbs.
 import { createHash, randomBytes } from 'node:crypto'
+import { setTimeout as sleep } from 'node:timers/promises'
 import { digestOf } from '../../../dist/grants/digest.js'
 import { joinKeyOf } from '../../../dist/grants/whereabouts.js'
 import { formatTime } from '../../../dist/runtime/clock.js'
+import { Fault } from '../../../dist/runtime/fault.js'
 import { randomIds, shardOfWorkload } from '../../../dist/runtime/ids.js'
 
 /** @typedef {import('../../../dist/grants/grant.js').Grant} Grant */
@@ -14,6 +16,8 @@ const SOURCE = 'ci'
 /** So many workloads share them; each grant is for a run of its own. */
 const REPOSITORIES = 1000
 const AT_ONCE = 128
+const SHOWN_EACH = 100_000
+const BACK_OFF_MS = 50
 
 /**
  * @typedef {object} Place
@@ -142,12 +146,30 @@ export async function keepActive(store, safe, { grant, place }, now) {
 
 /**
  * @param {number} count
- * @param {(index: number) => Promise<void>} act many at once
+ * @param {(index: number) => Promise<void>} act many at once; again later when the store says that it cannot now
  */
 export async function many(count, act) {
   let next = 0
   const worker = async () => {
-    for (let index = next++; index < count; index = next++) await act(index)
+    for (let index = next++; index < count; index = next++) {
+      if (index > 0 && index % SHOWN_EACH === 0) process.stderr.write(`${String(index)} of ${String(count)}\n`)
+      while (!(await kept(act, index))) await sleep(BACK_OFF_MS)
+    }
   }
   await Promise.all(Array.from({ length: AT_ONCE }, worker))
+}
+
+/**
+ * A store that is filled as fast as this falls behind, and then refuses, as it would refuse a client.
+ * @param {(index: number) => Promise<void>} act
+ * @param {number} index
+ */
+async function kept(act, index) {
+  try {
+    await act(index)
+    return true
+  } catch (error) {
+    if (error instanceof Fault && error.code === 'store_unavailable') return false
+    throw error
+  }
 }
