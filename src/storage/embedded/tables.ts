@@ -4,6 +4,7 @@ import type { CredentialRecord, TaskRecord } from '../../grants/issuance-store.j
 import type { EpochSeconds } from '../../runtime/clock.js'
 import type { CredentialId, GrantId, TaskId } from '../../runtime/ids.js'
 import type { Database } from './database.js'
+import { Leases } from './leases.js'
 import type { Codec, Table } from './table.js'
 
 export interface GrantEntry {
@@ -93,8 +94,8 @@ export interface Tables {
   readonly reservations: Table<EpochSeconds>
   /** shard, time, kind, id */
   readonly due: Table<true>
-  /** id → the time of its entry in `due`, where it is not the record's own: it was handed out */
-  readonly handedOut: Table<EpochSeconds>
+  /** Which of these a sweeper has in hand: not kept. */
+  readonly leases: Leases
   /** time, letter of a table, key there → more such keys: may be forgotten then */
   readonly forgettable: Table<readonly string[]>
   /** shard, seq → line */
@@ -129,7 +130,7 @@ export function tablesOf(database: Database): Tables {
     pendingCounts: database.table('n', json<number>()),
     reservations: database.table('q', json<EpochSeconds>(), { scanned: true }),
     due: database.table('d', present, { scanned: true }),
-    handedOut: database.table('o', json<EpochSeconds>()),
+    leases: new Leases(),
     forgettable: database.table('p', json<readonly string[]>(), { scanned: true }),
     events: database.table('x', { encode: (line) => line, decode: (text) => text }, { scanned: true }),
     heads: database.table('y', json<number>()),
