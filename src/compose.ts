@@ -14,6 +14,7 @@ import { createEdge, type BoundAddress, type Edge } from './http/server.js'
 import type { AuthorityRing } from './issuance/authority-ring.js'
 import { createTokens } from './issuance/jwt.js'
 import type { KeyRing } from './issuance/key-ring.js'
+import { isSignedByOneOf } from './issuance/own-certificate.js'
 import { createSweeper, type Sweeper } from './revocation/sweeper.js'
 import { systemClock, type Clock } from './runtime/clock.js'
 import { createLifecycle, partOf } from './runtime/lifecycle.js'
@@ -115,6 +116,7 @@ function edgeOf(base: Base, parts: Omit<RouteParts, 'readiness'>, dpopNonces: Dp
     addressLimit: createRateLimit({ perMinute: limits.requestsPerMinute.address, clock }),
     bodyBytes: limits.bodyBytes,
     dpopNonce: () => dpopNonces.current(),
+    isDisowned: (chain) => isSignedByOneOf(parts.authorities.disowned(), chain),
     clock,
     log,
     metrics,

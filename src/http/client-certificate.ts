@@ -17,6 +17,9 @@ interface CertificateListener {
   readonly trustedProxies: readonly string[]
 }
 
+/** Whether an authority whose key has leaked signed one of these certificates, DER. */
+export type IsDisowned = (chain: readonly Buffer[]) => boolean
+
 const MAX_CHAIN = 8
 const NONE = ok(undefined)
 
@@ -26,10 +29,11 @@ const NONE = ok(undefined)
  * speaks TLS with us, is the same for all of its clients, and proves the key of none. `Client-Cert` from anybody else is the
  * client's own word: it is not read, there and at every other listener (RFC 9440 §4).
  */
-export function createClientCertificateOf(listener: CertificateListener): ClientCertificateOf {
+export function createClientCertificateOf(listener: CertificateListener, isDisowned: IsDisowned): ClientCertificateOf {
   const { serve, tls, behindProxy, trustedProxies } = listener
   if (!serve.includes('mtls')) return () => NONE
-  if (tls !== undefined && !behindProxy) return ofConnections(tls.clientCaFile !== undefined)
+  if (tls !== undefined && !behindProxy)
+    return unlessDisowned(ofConnections(tls.clientCaFile !== undefined), isDisowned)
   const isProxy = isPeerWithin(trustedProxies)
   return (req) => {
     if (!isProxy(req)) return NONE
@@ -39,6 +43,18 @@ export function createClientCertificateOf(listener: CertificateListener): Client
     return chain.value === undefined ? NONE : ok({ chain: chain.value, verified: false })
   }
 }
+
+/**
+ * TLS believes whatever `client_ca_file` says, and our own authorities may stand in it. Asked with each request, since a connection
+ * may be older than the leak.
+ */
+const unlessDisowned =
+  (certificateOf: ClientCertificateOf, isDisowned: IsDisowned): ClientCertificateOf =>
+  (req) => {
+    const shown = certificateOf(req)
+    const isLost = shown.ok && shown.value?.verified === true && isDisowned(shown.value.chain)
+    return isLost ? refuse({ reason: 'client_certificate_not_accepted' }) : shown
+  }
 
 /** A connection has one certificate for its whole life: renegotiation is off (`server.ts`). */
 function ofConnections(hasCa: boolean): ClientCertificateOf {

@@ -55,7 +55,9 @@ export interface AuthorityEntry {
   readonly createdAt: EpochSeconds
   readonly activatedAt?: EpochSeconds
   readonly retiredAt?: EpochSeconds
-  /** From then on everything that it signed has expired. */
+  /** Its key has leaked: since then nothing that it signed is believed. */
+  readonly takenBackAt?: EpochSeconds
+  /** From then on everything that it signed has expired; of one that was taken back, whatever anybody signs with its key. */
   readonly removeAt?: EpochSeconds
 }
 
@@ -66,7 +68,10 @@ export interface ForeignCrl {
 }
 
 /** One that begins: what the book adds by itself is left out. */
-export type NewAuthority = Omit<AuthorityEntry, 'state' | 'createdAt' | 'activatedAt' | 'retiredAt' | 'removeAt'>
+export type NewAuthority = Omit<
+  AuthorityEntry,
+  'state' | 'createdAt' | 'activatedAt' | 'retiredAt' | 'takenBackAt' | 'removeAt'
+>
 
 export const EMPTY_BOOK: Book = { roots: [], authorities: [], foreignCrls: [] }
 
@@ -79,6 +84,14 @@ const inState = (book: Book, state: AuthorityEntry['state']): AuthorityEntry | u
   book.authorities.find((entry) => entry.state === state)
 export const currentAuthority = (book: Book): AuthorityEntry | undefined => inState(book, 'current')
 export const nextAuthority = (book: Book): AuthorityEntry | undefined => inState(book, 'next')
+
+/** Whether certificates can be signed by it now. One that was taken back stays `current` while there is nothing to follow it. */
+export const maySign = ({ notAfter, takenBackAt }: AuthorityEntry, now: EpochSeconds): boolean =>
+  notAfter > now && takenBackAt === undefined
+
+/** Whether a key is one that has leaked: no certificate for it makes it good again. */
+export const isLeakedKey = ({ authorities }: Book, privateKey: string): boolean =>
+  authorities.some((entry) => entry.takenBackAt !== undefined && entry.privateKey === privateKey)
 
 /** How long a self-made issuing authority lives: it waits for `rotateEvery` seconds, signs for as many, and what it signed expires. */
 export const authorityLifetime = (rotateEvery: number): number => 2 * rotateEvery + 86_400
@@ -94,7 +107,7 @@ export function lacksNext(book: Book, rotateEvery: number, now: EpochSeconds): b
 export function withNext(book: Book, made: NewAuthority, now: EpochSeconds): Book {
   const current = currentAuthority(book)
   const others = book.authorities.filter(({ state }) => state !== 'next')
-  if (current !== undefined && current.notAfter > now)
+  if (current !== undefined && maySign(current, now))
     return { ...book, authorities: [...others, { ...made, state: 'next', createdAt: now }] }
   const retired = others.map((entry) => (entry.state === 'current' ? retire(entry, now) : entry))
   return { ...book, authorities: [...retired, { ...made, state: 'current', createdAt: now, activatedAt: now }] }
@@ -115,39 +128,43 @@ function rotatableAt(book: Book): EpochSeconds {
 }
 
 /**
- * The next authority signs from now on. `atOnce` does not wait until verifiers have its CRL; `leaked` also takes the retired one
- * back on the CRL of our root, and with it everything that it signed.
+ * The next authority signs from now on. `atOnce` does not wait until verifiers have its CRL; `leaked` also takes the one that signed
+ * back, and with it everything that it signed: that never waits for a next one. A root of ours says so on its CRL; a root of
+ * somebody else has to.
  */
 export function rotatedBook(
   book: Book,
   now: EpochSeconds,
   { atOnce, leaked }: { readonly atOnce: boolean; readonly leaked: boolean },
 ): Result<Book, CaRotationRefusal> {
-  const next = nextAuthority(book)
-  if (next === undefined) return refuse({ reason: 'no_next_authority' })
+  const [current, next] = [currentAuthority(book), nextAuthority(book)]
+  const before = leaked && current !== undefined ? takenBack(book, current, now) : book
+  if (next === undefined) return leaked ? ok(before) : refuse({ reason: 'no_next_authority' })
   const usableAt = rotatableAt(book)
   if (!atOnce && !leaked && usableAt > now) return refuse({ reason: 'next_authority_too_young', usableAt })
-  const authorities = book.authorities.map((entry): AuthorityEntry => {
+  const authorities = before.authorities.map((entry): AuthorityEntry => {
     if (entry.state === 'current') return retire(entry, now)
     return entry.state === 'next' ? { ...entry, state: 'current', activatedAt: now } : entry
   })
-  const turned = { ...book, authorities }
-  const current = currentAuthority(book)
-  return ok(leaked && current !== undefined ? takenBack(turned, current, now) : turned)
+  return ok({ ...before, authorities })
 }
 
-const retire = (entry: AuthorityEntry, now: EpochSeconds): AuthorityEntry => ({
-  ...entry,
-  state: 'retired',
-  retiredAt: now,
-  removeAt: now + MAX_TOKEN_TTL + RETIREMENT_MARGIN,
-})
+/** One that was taken back stays until its certificate has expired: as long as somebody might believe it, OCSP says that they should not. */
+const retire = (entry: AuthorityEntry, now: EpochSeconds): AuthorityEntry => {
+  const signedUntil = now + MAX_TOKEN_TTL
+  const believedUntil = entry.takenBackAt === undefined ? signedUntil : Math.max(signedUntil, entry.notAfter)
+  return { ...entry, state: 'retired', retiredAt: now, removeAt: believedUntil + RETIREMENT_MARGIN }
+}
 
-function takenBack(book: Book, { serial, notAfter, above }: AuthorityEntry, at: EpochSeconds): Book {
+/** The same book if it was already. */
+function takenBack(book: Book, taken: AuthorityEntry, at: EpochSeconds): Book {
+  if (taken.takenBackAt !== undefined) return book
+  const { serial, notAfter, above } = taken
+  const authorities = book.authorities.map((entry) => (entry === taken ? { ...entry, takenBackAt: at } : entry))
   const roots = book.roots.map((root) =>
     above.includes(root.certificate) ? { ...root, revoked: [...root.revoked, { serial, at, notAfter }] } : root,
   )
-  return { ...book, roots }
+  return { ...book, authorities, roots }
 }
 
 /**
@@ -161,7 +178,7 @@ export function isCaRotationDue(
 ): boolean {
   const [current, next] = [currentAuthority(book), nextAuthority(book)]
   if (current === undefined || next === undefined) return false
-  if (current.notAfter <= now) return true
+  if (!maySign(current, now)) return true
   if (rotatableAt(book) > now) return false
   const signedSince = current.activatedAt ?? current.createdAt
   return signedSince + rotateEvery <= now || current.notAfter - now < LAST_USE || next.id === wanted
@@ -209,7 +226,8 @@ const isAuthority = (raw: AuthorityEntry): boolean =>
   STATES.has(raw.state) &&
   ORIGINS.has(raw.origin) &&
   areAll(raw.above, areTexts) &&
-  areTimes(raw.notBefore, raw.notAfter, raw.createdAt, raw.activatedAt ?? 0, raw.retiredAt ?? 0, raw.removeAt ?? 0)
+  areTimes(raw.notBefore, raw.notAfter, raw.createdAt, raw.activatedAt ?? 0, raw.retiredAt ?? 0) &&
+  areTimes(raw.takenBackAt ?? 0, raw.removeAt ?? 0)
 
 /** What comes from outside is not believed to be what its type says. */
 const areAll = <T>(raw: readonly T[], isSound: (entry: T) => boolean): boolean =>

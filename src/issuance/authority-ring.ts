@@ -14,7 +14,9 @@ import {
   EMPTY_BOOK,
   encodeBook,
   isCaRotationDue,
+  isLeakedKey,
   lacksNext,
+  maySign,
   parseBook,
   prunedBook,
   rotatedBook,
@@ -52,15 +54,22 @@ import { createSealedDocument } from './sealed-document.js'
 export interface AuthorityRing {
   /**
    * The one that signs now.
-   * @throws Fault `key_unavailable` when its certificate has expired
+   * @throws Fault `key_unavailable` when its certificate has expired, or its key has leaked and nothing has followed it
    */
   current(): Authority
   /** Issuing authorities: the current one first, the next, and those whose certificates have not all expired. */
   all(): readonly Authority[]
-  /** Those of them whose certificates are believed: not one that a root of ours took back, since who has its key writes what they like. */
+  /** Those of them whose certificates are believed: not one that was taken back, since who has its key writes what they like. */
   believed(): readonly Authority[]
+  /** The others: their keys have leaked. */
+  disowned(): readonly Authority[]
+  /** Since when the authority with this id is believed no more. */
+  takenBackAt(id: string): EpochSeconds | undefined
   roots(): readonly RootAuthority[]
-  /** Whoever of ours signs the list with this id. */
+  /**
+   * Whoever of ours signs the list with this id. None of one that was taken back: a list names certificates that are not to be believed,
+   * and of these none is. A verifier that wants its list refuses without one.
+   */
   signer(id: string): ListSigner | undefined
   /** Every certificate that a path may go through, DER: authority by authority, each followed by what is above it. */
   certificates(): readonly Buffer[]
@@ -87,7 +96,7 @@ export interface AuthorityRing {
 export interface RotateOptions {
   /** Do not wait until verifiers have the CRL of the next one. */
   readonly atOnce: boolean
-  /** The key of the current one has leaked: at once, and our root takes it back. */
+  /** The key of the current one has leaked: at once, whether or not there is a next one, and nothing that it signed is believed. */
   readonly leaked: boolean
 }
 
@@ -96,8 +105,10 @@ export interface CaChange {
   readonly activated: readonly string[]
   readonly retired: readonly string[]
   readonly published: readonly string[]
-  /** Taken back by a root of ours. */
+  /** Taken back: nothing that they signed is believed. */
   readonly revoked: readonly string[]
+  /** Those of `revoked` that are below a root of somebody else, who has to put them on its list. */
+  readonly unlisted: readonly string[]
 }
 
 export interface AuthorityRingDeps {
@@ -147,6 +158,8 @@ export async function openAuthorityRing(deps: AuthorityRingDeps): Promise<Author
     },
   })
   const book = (): Book => document.held().document
+  const authoritiesOf = (entries: Book['authorities']): readonly Authority[] =>
+    entries.flatMap(({ id }) => held.authorities.get(id) ?? [])
 
   /** One step of the book, decided on what is stored, with its evidence. */
   async function change(
@@ -201,11 +214,12 @@ export async function openAuthorityRing(deps: AuthorityRingDeps): Promise<Author
   const takeFiles = (before: Book, now: EpochSeconds): Book =>
     given === undefined || before.authorities.some(({ id }) => id === wanted)
       ? before
-      : withNext(before, requireGiven(given, now), now)
+      : withNext(before, requireGiven(before, given, now), now)
 
   const onSchedule = (before: Book, now: EpochSeconds): Book => {
     if (!isCaRotationDue(before, { rotateEvery, wanted }, now)) return before
-    const atOnce = (currentAuthority(before)?.notAfter ?? 0) <= now
+    const current = currentAuthority(before)
+    const atOnce = current === undefined || !maySign(current, now)
     const turned = rotatedBook(before, now, { atOnce, leaked: false })
     return turned.ok ? turned.value : before
   }
@@ -261,18 +275,19 @@ export async function openAuthorityRing(deps: AuthorityRingDeps): Promise<Author
   return {
     current() {
       const entry = currentAuthority(book())
-      const found = entry && held.authorities.get(entry.id)
-      if (!found || found.notAfter <= clock.now())
-        throw new Fault('key_unavailable', 'there is no issuing authority whose certificate is valid: `errand ca list`')
+      const found = entry && maySign(entry, clock.now()) ? held.authorities.get(entry.id) : undefined
+      if (found === undefined)
+        throw new Fault('key_unavailable', 'there is no issuing authority that may sign: `errand ca list`')
       return found
     },
-    all: () => inOrder(book()).flatMap(({ id }) => held.authorities.get(id) ?? []),
-    believed: () =>
-      inOrder(book()).flatMap((entry) => (isTakenBack(book(), entry) ? [] : (held.authorities.get(entry.id) ?? []))),
+    all: () => authoritiesOf(inOrder(book())),
+    believed: () => authoritiesOf(inOrder(book()).filter((entry) => !isTakenBack(entry))),
+    disowned: () => authoritiesOf(book().authorities.filter(isTakenBack)),
+    takenBackAt: (id) => book().authorities.find((entry) => entry.id === id)?.takenBackAt,
     roots: () => [...held.roots.values()],
-    signer: (id) => held.authorities.get(id) ?? held.roots.get(id),
-    certificates: () => distinct(inOrder(book()).flatMap(({ certificate, above }) => [certificate, ...above])),
-    anchors: () => distinct(inOrder(book()).map(({ certificate, above }) => above.at(-1) ?? certificate)),
+    signer: (id) => (isIdTakenBack(book(), id) ? undefined : (held.authorities.get(id) ?? held.roots.get(id))),
+    certificates: () => distinct(inOrder(book()).flatMap(pathOf)),
+    anchors: () => distinct(inOrder(book()).flatMap((entry) => pathOf(entry).at(-1) ?? [])),
     version: () => document.held().version,
     foreignCrl: (id) => held.lists.get(id)?.list,
     list: () => listBook(book()),
@@ -316,7 +331,7 @@ export async function openAuthorityRing(deps: AuthorityRingDeps): Promise<Author
   }
 }
 
-const NOTHING_CHANGED: CaChange = { activated: [], retired: [], published: [], revoked: [] }
+const NOTHING_CHANGED: CaChange = { activated: [], retired: [], published: [], revoked: [], unlisted: [] }
 
 const idOfFirst = (chain: string): string | undefined => {
   const [first] = fromPem('CERTIFICATE', chain) ?? []
@@ -325,13 +340,17 @@ const idOfFirst = (chain: string): string | undefined => {
 
 /** The files are there because somebody wants them used: what is wrong with them stops the start. */
 function requireGiven(
+  book: Book,
   { chain, privateKey }: { chain: string; privateKey: KeyObject },
   now: EpochSeconds,
 ): NewAuthority {
   const given = givenAuthority(chain, privateKey, 'files', now)
-  if (given.ok) return given.value
-  throw new Fault('key_unavailable', `the issuing authority in pki.cert_file cannot be used: ${given.refusal.detail}`)
+  const fault = !given.ok ? given.refusal.detail : isLeakedKey(book, given.value.privateKey) ? LEAKED : undefined
+  if (given.ok && fault === undefined) return given.value
+  throw new Fault('key_unavailable', `the issuing authority in pki.cert_file cannot be used: ${fault ?? ''}`)
 }
+
+const LEAKED = 'its key has leaked, as `errand ca rotate --leaked` was told: make another one'
 
 const ORDER = { current: 0, next: 1, retired: 2 } as const
 
@@ -340,8 +359,16 @@ const inOrder = ({ authorities }: Book) => [...authorities].sort((one, other) =>
 const distinct = (texts: readonly string[]): readonly Buffer[] =>
   [...new Set(texts)].map((text) => Buffer.from(text, 'base64'))
 
-const isTakenBack = ({ roots }: Book, { serial }: Pick<Book['authorities'][number], 'serial'>): boolean =>
-  roots.some(({ revoked }) => revoked.some((entry) => entry.serial === serial))
+const isTakenBack = ({ takenBackAt }: Book['authorities'][number]): boolean => takenBackAt !== undefined
+
+const isIdTakenBack = ({ authorities }: Book, id: string): boolean =>
+  authorities.some((entry) => entry.id === id && isTakenBack(entry))
+
+/** An authority and what is above it; of one that was taken back only the latter, which others may stand below, and whose lists name it. */
+const pathOf = (entry: Book['authorities'][number]): readonly string[] => [
+  ...(isTakenBack(entry) ? [] : [entry.certificate]),
+  ...entry.above,
+]
 
 /** What takes time is taken over from the version before: keys of issuing authorities, and lists, which may be long. */
 function hold(book: Book, before: Held, pkiUrl: string | undefined): Held {
@@ -363,9 +390,13 @@ function changeOf(before: Book, after: Book): CaChange {
     after.authorities
       .filter((entry) => entry.state === state && before.authorities.find(({ id }) => id === entry.id)?.state !== state)
       .map(({ id }) => id)
-  const takenBack = (book: Book): ReadonlySet<string> =>
-    new Set(book.roots.flatMap((root) => root.revoked.map(({ serial }) => serial)))
-  const [were, are] = [takenBack(before), takenBack(after)]
-  const revoked = after.authorities.filter(({ serial }) => are.has(serial) && !were.has(serial)).map(({ id }) => id)
-  return { activated: changedTo('current'), retired: changedTo('retired'), published: changedTo('next'), revoked }
+  const taken = after.authorities.filter((entry) => isTakenBack(entry) && !isIdTakenBack(before, entry.id))
+  const listed = new Set(after.roots.flatMap((root) => root.revoked.map(({ serial }) => serial)))
+  return {
+    activated: changedTo('current'),
+    retired: changedTo('retired'),
+    published: changedTo('next'),
+    revoked: taken.map(({ id }) => id),
+    unlisted: taken.filter(({ serial }) => !listed.has(serial)).map(({ id }) => id),
+  }
 }

@@ -14,6 +14,8 @@ export interface ListedAuthority {
   /** Of ours: when nothing that it signs is believed any more, for the end of its certificate or of one above it. */
   readonly notAfter: EpochSeconds
   readonly origin?: AuthorityEntry['origin']
+  /** Its key has leaked: since then nothing that it signed is believed. */
+  readonly takenBackAt?: EpochSeconds
   /** When a retired one goes. */
   readonly removeAt?: EpochSeconds
   /** Of `above`: until when the CRL that was imported is in force; absent while there is none. */
@@ -23,11 +25,12 @@ export interface ListedAuthority {
 export function listBook(book: Book): readonly ListedAuthority[] {
   const above = new Set(book.authorities.flatMap((entry) => entry.above))
   return [
-    ...book.authorities.map(({ state, origin, removeAt, certificate, notAfter }) => ({
+    ...book.authorities.map(({ state, origin, takenBackAt, removeAt, certificate, notAfter }) => ({
       ...described(certificate),
       notAfter,
       state,
       origin,
+      ...(takenBackAt !== undefined && { takenBackAt }),
       ...(removeAt !== undefined && { removeAt }),
     })),
     ...[...above].map((certificate) => aboveOf(book, certificate)),

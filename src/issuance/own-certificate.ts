@@ -43,6 +43,14 @@ export function readOwnCertificate(
   }
 }
 
+/** Whether one of these certificates is signed by one of these authorities. DER; what cannot be read is signed by none. */
+export const isSignedByOneOf = (authorities: readonly Authority[], certificates: readonly Buffer[]): boolean =>
+  authorities.length > 0 &&
+  certificates.some((der) => {
+    const certificate = parsed(der)
+    return certificate !== undefined && authorities.some((authority) => isIssuedBy(certificate, authority))
+  })
+
 function isIssuedBy(leaf: X509Certificate, authority: Authority): boolean {
   const issuer = certificateOf(authority)
   return leaf.checkIssued(issuer) && leaf.verify(issuer.publicKey)

@@ -15,7 +15,7 @@ import type { CertificateEnds } from './certificate-ends.js'
  * issued it. A `good` is of a certificate that was issued, and lives; what was never issued is `unknown`.
  */
 export interface OcspDeps {
-  readonly authorities: Pick<AuthorityRing, 'all' | 'believed' | 'roots'>
+  readonly authorities: Pick<AuthorityRing, 'all' | 'takenBackAt' | 'roots'>
   readonly store: Pick<IssuanceStore, 'look'>
   readonly ends: Pick<CertificateEnds, 'endedAt'>
   readonly clock: Clock
@@ -43,7 +43,8 @@ export function createOcsp({ authorities, store, ends, clock }: OcspDeps): Answe
     const root = authorities.roots().find(({ id }) => id === issuer.id)
     if (root !== undefined) return statusBelow(root, certId)
     // Whoever has its key writes certificates under serial numbers that live: good is said of none.
-    if (!authorities.believed().some(({ id }) => id === issuer.id)) return { revokedAt: now }
+    const takenBackAt = authorities.takenBackAt(issuer.id)
+    if (takenBackAt !== undefined) return { revokedAt: takenBackAt }
     const id = parseCredentialId(`cr_${certId.serial.toString('hex')}`)
     const standing = id && (await store.look(id, now))
     // The id of a JWT, or of what another authority signed, is no certificate of this one.

@@ -34,7 +34,8 @@ export const caList = (parent: Command, bind: Bind): Command =>
 
 type Listed = Awaited<ReturnType<typeof listAuthorities>>[number]
 
-function noteOf({ state, origin, removeAt, crlUntil }: Listed): string {
+function noteOf({ state, origin, takenBackAt, removeAt, crlUntil }: Listed): string {
+  if (takenBackAt !== undefined) return `leaked: taken back ${formatTime(takenBackAt)}`
   if (removeAt !== undefined) return `gone after ${formatTime(removeAt)}`
   if (state === 'above')
     return crlUntil === undefined ? 'no CRL: `errand ca import-crl`' : `its CRL runs out ${formatTime(crlUntil)}`

@@ -14,7 +14,7 @@ const EXAMPLES = `
 Examples:
   $ errand ca rotate             what was signed stays good; the CRL of the old CA goes on until it has expired
   $ errand ca rotate --at-once   even if verifiers may not have the CRL of the next CA yet
-  $ errand ca rotate --leaked    its key leaked: at once, and its root takes it back with all that it signed`
+  $ errand ca rotate --leaked    its key leaked: at once, and nothing that it signed is believed any more`
 
 export const caRotate = (parent: Command, bind: Bind): Command =>
   bind<Options, []>(
@@ -27,7 +27,7 @@ export const caRotate = (parent: Command, bind: Bind): Command =>
     async ({ session, output, io }, { atOnce = false, leaked = false }) => {
       const rotated = await rotateAuthority(session.settings(), io, { atOnce, leaked })
       if (!rotated.ok) throw refused(rotated.refusal)
-      const { activated, retired, published, revoked } = rotated.value
+      const { activated, retired, published, revoked, unlisted } = rotated.value
       output.result(rotated.value, () =>
         [
           ['signs now: ', activated],
@@ -39,8 +39,9 @@ export const caRotate = (parent: Command, bind: Bind): Command =>
           .map(([what, ids]) => `${String(what)} ${[ids].flat().join(', ')}`)
           .join('\n'),
       )
-      if (leaked && revoked.length === 0)
-        output.note('its root is not ours: have the root revoke it, then errand ca import-crl')
+      if (unlisted.length > 0) output.note('its root is not ours: have the root revoke it, then errand ca import-crl')
+      if (leaked && activated.length === 0)
+        output.note('no CA signs now: errand ca csr, have it signed, errand ca import; or put new files under pki')
       return undefined
     },
   )

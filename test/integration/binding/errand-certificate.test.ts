@@ -116,4 +116,13 @@ describe('curl with a certificate of Errand’s', () => {
     const unbound = await first.post('/token', exchangeForm(await first.assertion({ run_id: 'unbound' })))
     expect(unbound.body['error']).toBe('invalid_dpop_proof')
   })
+
+  test('of an authority whose key has leaked it is nobody’s, though TLS takes it', async () => {
+    await certified('lost')
+    const form = async () => exchangeForm(await first.assertion({ run_id: 'lost' }))
+    expect((await curl('/token', await form(), 'lost')).status).toBe(200)
+    await mutual.broker.authorities.rotate('a test', { atOnce: true, leaked: true })
+    const { status, body } = await curl('/token', await form(), 'lost')
+    expect([status, String(body['error_description'])]).toEqual([400, expect.stringContaining('certificate')])
+  })
 })

@@ -154,6 +154,16 @@ describe('errand ca', () => {
     expect((await errand('ca', 'list')).stdout).toBe(before)
   }, 30_000)
 
+  test('a key that leaked below that root: its authority is taken back at once, and the root has to be told', async () => {
+    await errand('ca', 'import', await certify((await errand('ca', 'csr')).stdout))
+    await errand('ca', 'rotate', '--at-once')
+    const taken = await errand('ca', 'rotate', '--leaked')
+    expect(taken).toMatchObject({ code: EXIT.ok, stdout: expect.stringMatching(/^taken back: [0-9a-f]{16}\n$/) })
+    expect(taken.stderr).toContain('have the root revoke it')
+    expect(taken.stderr).toContain('no CA signs now')
+    expect((await errand('ca', 'list')).stdout).toMatch(/current .*leaked: taken back \d{4}-/)
+  }, 30_000)
+
   test('a key that leaked: its authority is taken back by the root', async () => {
     const { body } = await errandJson('ca', 'rotate', '--leaked')
     expect(body).toMatchObject({ retired: [expect.any(String)], revoked: [expect.any(String)] })

@@ -52,7 +52,7 @@ beforeEach(() => {
     list: () => [CA],
     rotate: (by, options) => {
       note('rotate')(by, options)
-      return Promise.resolve({ ok: true, value: { ...ROTATION, revoked: [] } })
+      return Promise.resolve({ ok: true, value: { ...ROTATION, revoked: [], unlisted: [] } })
     },
     request: (by, options) => {
       note('request')(by, options)

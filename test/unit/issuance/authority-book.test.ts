@@ -6,7 +6,9 @@ import {
   EMPTY_BOOK,
   encodeBook,
   isCaRotationDue,
+  isLeakedKey,
   lacksNext,
+  maySign,
   nextAuthority,
   parseBook,
   prunedBook,
@@ -92,6 +94,32 @@ describe('rotation of the issuing authority', () => {
     const gone = prunedBook(after, NOW + 20_000)
     expect(gone.roots[0]?.revoked).toHaveLength(1)
     expect(prunedBook(after, (first?.notAfter ?? 0) + RETIREMENT_MARGIN).roots[0]?.revoked).toEqual([])
+  })
+
+  test('one that leaked stays, as one that is not believed, until nobody could believe it', () => {
+    const book = begun()
+    const [first] = book.authorities
+    const after = turned(book, NOW + 10, { atOnce: false, leaked: true })
+    const isThere = (now: number) => prunedBook(after, now).authorities.some(({ id }) => id === first?.id)
+    expect(after.authorities[0]).toMatchObject({ state: 'retired', takenBackAt: NOW + 10 })
+    expect(isThere((first?.notAfter ?? 0) + RETIREMENT_MARGIN - 1)).toBe(true)
+    expect(isThere((first?.notAfter ?? 0) + RETIREMENT_MARGIN)).toBe(false)
+    expect(isLeakedKey(after, first?.privateKey ?? '')).toBe(true)
+    expect(isLeakedKey(book, first?.privateKey ?? '')).toBe(false)
+  })
+
+  test('a key that leaked is taken back even where no next authority is there: then none signs, until one is given', () => {
+    const alone = withNext(EMPTY_BOOK, authority({ origin: 'imported', above: ['of others'] }), NOW)
+    const after = turned(alone, NOW + 10, { atOnce: false, leaked: true })
+    expect(after.authorities).toMatchObject([{ state: 'current', takenBackAt: NOW + 10 }])
+    expect(maySign(currentAuthority(after)!, NOW + 10)).toBe(false)
+    // Errand makes no root of its own because of that.
+    expect(lacksNext(after, EVERY, NOW + 10)).toBe(false)
+    // Said again, it changes nothing.
+    expect(turned(after, NOW + 20, { atOnce: false, leaked: true })).toBe(after)
+    const given = withNext(after, authority({ origin: 'imported' }), NOW + 30)
+    expect(given.authorities.map(({ state }) => state)).toEqual(['retired', 'current'])
+    expect(given.authorities[0]?.removeAt).toBe((alone.authorities[0]?.notAfter ?? 0) + RETIREMENT_MARGIN)
   })
 
   test('a root goes with the last authority below it, but not while it takes one back', () => {

@@ -329,6 +329,82 @@ describe('below a root of somebody else', () => {
     })
   })
 
+  describe('whose key has leaked', () => {
+    test('is believed by nobody here, whose root it is; it has no list and is no part of a path', async () => {
+      const { open, clock, store } = setUp()
+      const ring = await open()
+      await ring.importChain('dana', certify(await ring.request('dana', { fresh: false }), 'lost'))
+      await ring.rotate('dana', { atOnce: true, leaked: false })
+      const lost = ring.current()
+      await ring.importChain('dana', certify(await ring.request('dana', { fresh: false }), 'found'))
+      const other = await open()
+      expect(await ring.rotate('dana', { atOnce: false, leaked: true })).toMatchObject({
+        value: { retired: [lost.id], revoked: [lost.id], unlisted: [lost.id] },
+      })
+      await other.refresh()
+      for (const each of [ring, other]) {
+        expect(each.believed().map(({ id }) => id)).not.toContain(lost.id)
+        expect(each.disowned().map(({ id }) => id)).toEqual([lost.id])
+        expect(each.takenBackAt(lost.id)).toBe(clock.now())
+        expect(each.signer(lost.id)).toBeUndefined()
+        expect(each.certificates().some((der) => der.equals(lost.certificate))).toBe(false)
+        expect(each.current().chain[0]).toBe(text('found.pem'))
+      }
+      expect(ring.list().find(({ id }) => id === lost.id)).toMatchObject({ takenBackAt: clock.now() })
+      expect(store.events.at(-1)?.before).toContain(`"unlisted":["${lost.id}"]`)
+      // It is known for as long as its certificate would be good.
+      clock.turn(100 * 86_400)
+      await ring.refresh()
+      expect(ring.takenBackAt(lost.id)).toBeDefined()
+    })
+
+    test('signs no more, even where nothing can follow it; what is imported then signs at once', async () => {
+      const ring = await setUp().open()
+      await ring.importChain('dana', certify(await ring.request('dana', { fresh: false }), 'only'))
+      await ring.rotate('dana', { atOnce: true, leaked: false })
+      const { id } = ring.current()
+      const roots = ring.anchors().length
+      expect(await ring.rotate('dana', { atOnce: true, leaked: true })).toMatchObject({
+        value: { activated: [], retired: [], revoked: [id], unlisted: [id] },
+      })
+      expect(() => ring.current()).toThrow(expect.objectContaining({ code: 'key_unavailable' }))
+      expect(ring.anchors()).toHaveLength(roots)
+      const chain = certify(await ring.request('dana', { fresh: false }), 'again')
+      expect(await ring.importChain('dana', chain)).toMatchObject({ value: { retired: [id] } })
+      expect(ring.current().chain[0]).toBe(text('again.pem'))
+    })
+
+    test('does not come back with its files, nor under another certificate for its key', async () => {
+      openssl('ecparam', '-name', 'prime256v1', '-genkey', '-noout', '-out', 'leaky.key')
+      const request = openssl('req', '-new', '-key', 'leaky.key', '-subj', '/CN=leaky').toString()
+      const privateKey = createPrivateKey(text('leaky.key'))
+      const given = { chain: certify(request, 'leaky'), privateKey }
+      const { open, clock } = setUp({ given })
+      const ring = await open()
+      await ring.rotate('dana', { atOnce: true, leaked: true })
+      clock.turn(2 * MAX_TOKEN_TTL)
+      const again = await open()
+      await again.refresh()
+      expect(() => again.current()).toThrow(expect.objectContaining({ code: 'key_unavailable' }))
+      await expect(open({ given: { chain: certify(request, 'anew'), privateKey } })).rejects.toMatchObject({
+        code: 'key_unavailable',
+        message: expect.stringContaining('has leaked'),
+      })
+    })
+
+    test('and that is all there is of its path is no anchor', async () => {
+      openssl('ecparam', '-name', 'prime256v1', '-genkey', '-noout', '-out', 'alone.key')
+      const request = openssl('req', '-new', '-key', 'alone.key', '-subj', '/CN=alone').toString()
+      certify(request, 'alone')
+      const ring = await setUp({
+        given: { chain: text('alone.pem'), privateKey: createPrivateKey(text('alone.key')) },
+      }).open()
+      expect(ring.anchors()).toHaveLength(1)
+      await ring.rotate('dana', { atOnce: true, leaked: true })
+      expect([ring.anchors(), ring.certificates()]).toEqual([[], []])
+    })
+  })
+
   test('files that cannot be used stop the start', async () => {
     const given = { chain: text('stranger.pem'), privateKey: createPrivateKey(text('root.key')) }
     await expect(setUp({ given }).open()).rejects.toMatchObject({

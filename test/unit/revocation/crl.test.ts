@@ -124,6 +124,15 @@ describe('the CRL of an authority', () => {
     expect(typeof after === 'string' ? after : read(after).revoked.size).toBe(1)
   })
 
+  test('an authority that leaked has no list any more, and the others have theirs', async () => {
+    const stage = await pkiStage()
+    const leaked = stage.authorities.current().id
+    expect(typeof (await stage.crls.of(leaked))).toBe('object')
+    await stage.authorities.rotate('dana', { atOnce: true, leaked: true })
+    expect(await stage.crls.of(leaked)).toBe('unknown')
+    expect(await stage.crls.all()).toHaveLength(3)
+  })
+
   test('an authority that nobody knows has none', async () => {
     const stage = await pkiStage()
     expect(await stage.crls.of('0'.repeat(16))).toBe('unknown')

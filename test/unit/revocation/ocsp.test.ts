@@ -120,6 +120,17 @@ describe('the OCSP responder (RFC 6960)', () => {
     expect(statusOf(read(der).responses[0])).toBe(`revoked ${stage.clock.now()}`)
   })
 
+  test('answers of an authority that leaked that all of it is revoked, since the leak was told', async () => {
+    const id = randomIds.credentialId(7)
+    const authority = stage.authorities.current()
+    standings.set(id, { authority: authority.id, live: true })
+    const at = stage.clock.now()
+    await stage.authorities.rotate('dana', { atOnce: true, leaked: true })
+    stage.clock.advance(30)
+    const request = ask(certIdFor(authority, serialOf({ id })), certIdFor(authority, '4711'))
+    expect(read((await answer(request)).der).responses.map(statusOf)).toEqual([`revoked ${at}`, `revoked ${at}`])
+  })
+
   test('one answer has one signature: of certificates of another authority it says nothing', async () => {
     const id = randomIds.credentialId(7)
     const authority = stage.authorities.current()
