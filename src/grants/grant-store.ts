@@ -51,6 +51,7 @@ export interface Claim {
   readonly key: string
   /** `reuse: once`: empty. `reuse: task`: what the first use bound it to. */
   readonly binding: string
+  /** What it uses up is accepted until then at the latest, this second included: it is remembered longer. */
   readonly until: EpochSeconds
 }
 

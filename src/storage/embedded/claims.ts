@@ -1,6 +1,6 @@
 import type { Claim } from '../../grants/grant-store.js'
 import type { Shard } from '../../runtime/ids.js'
-import { forgetLater, place } from './forgetting.js'
+import { claimForgottenAt, forgetLater, place } from './forgetting.js'
 import { inShard } from './keys.js'
 import type { Tables } from './tables.js'
 
@@ -14,7 +14,7 @@ export function isTaken({ claims }: Tables, shard: Shard, claim: Claim): boolean
 export function takeAll(tables: Tables, shard: Shard, claims: readonly Claim[]): void {
   for (const claim of claims) {
     const at = take(tables, shard, claim)
-    if (at !== undefined) forgetLater(tables, claim.until, at)
+    if (at !== undefined) forgetLater(tables, claimForgottenAt(claim), at)
   }
 }
 

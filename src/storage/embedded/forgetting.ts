@@ -1,3 +1,4 @@
+import type { Claim } from '../../grants/grant-store.js'
 import type { EpochSeconds } from '../../runtime/clock.js'
 import { idKey, numberKey, textKey } from './keys.js'
 import { moveDeadline } from './deadlines.js'
@@ -5,6 +6,15 @@ import type { Tables } from './tables.js'
 
 /** An expired credential or code is kept so much longer, so that a late question gets a full answer. */
 export const KEPT_AFTER_EXPIRY = 86_400
+
+/**
+ * A claim is remembered so much longer than it has to be: requests take their claims some time after they were verified, the second in
+ * which something ends may still count, and a clock may be set back.
+ */
+const CLAIM_KEPT_LONGER = 60
+
+/** When a claim may be forgotten. */
+export const claimForgottenAt = ({ until }: Pick<Claim, 'until'>): EpochSeconds => until + CLAIM_KEPT_LONGER
 
 /** Forgotten in one step, so that none takes long. */
 const BATCH = 500
@@ -37,8 +47,9 @@ export function forgetSome(tables: Tables, now: EpochSeconds): void {
 function forget(tables: Tables, letter: string, key: string, now: EpochSeconds): void {
   switch (letter) {
     case tables.claims.letter: {
-      const until = tables.claims.get(key)?.until ?? 0
-      if (until > now) forgetLater(tables, until, place(tables.claims, key))
+      const held = tables.claims.get(key)
+      const at = held === undefined ? 0 : claimForgottenAt(held)
+      if (at > now) forgetLater(tables, at, place(tables.claims, key))
       else tables.claims.remove(key)
       return
     }

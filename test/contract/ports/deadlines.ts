@@ -1,7 +1,8 @@
 import { describe, expect, test } from '@jest/globals'
+import fc from 'fast-check'
 import type { Due } from '../../../src/grants/deadline-store.js'
 import type { Stores } from '../../../src/grants/stores.js'
-import { Workshop } from '../../support/store-records.js'
+import { aClaim, Workshop } from '../../support/store-records.js'
 import { type Context, FIFTY, NOW, runVersion, withTask } from './context.js'
 
 const LEASE = 30
@@ -20,6 +21,27 @@ export function describeDeadlines({ openAnother }: Context): void {
     for (const grant of made) await stores.grants.request(shop.request(grant))
     return { shop, ids: made.map(({ id }) => `grant ${id}`), made }
   }
+
+  test('a claim is remembered while what it uses up may still be accepted, and a while longer, however often is swept', async () => {
+    const { stores, take } = await alone()
+    let start = NOW
+    const times = fc.array(fc.nat({ max: 100 }), { minLength: 1, maxLength: 5 })
+    await fc.assert(
+      fc.asyncProperty(times, fc.nat({ max: 100 }), fc.boolean(), async (sweeps, life, isLate) => {
+        // Sweeping goes forward alone.
+        start += 1000
+        const shop = new Workshop()
+        const claim = aClaim({ until: start + life })
+        expect(await stores.issuance.claim(shop.shard, claim, start)).toBe('claimed')
+        for (const at of sweeps.sort((one, other) => one - other)) await take(shop, start + Math.min(at, life))
+        // A request takes its claims some time after it was verified; a clock may be set back.
+        const last = claim.until + (isLate ? 30 : 0)
+        await take(shop, last)
+        expect(await stores.issuance.claim(shop.shard, claim, last)).toBe('taken')
+      }),
+      { numRuns: 40 },
+    )
+  })
 
   describe('what is due', () => {
     test('comes when its time has come, oldest first, each from its own shard', async () => {
