@@ -21,7 +21,8 @@ export default {
   injectGlobals: false,
   watchman: false,
   maxWorkers: 2,
-  testTimeout: 15_000,
+  // Only what hangs is to fail by it, however slow the machine.
+  testTimeout: 120_000,
   cacheDirectory: '<rootDir>/.cache/jest',
   coverageDirectory: '<rootDir>/coverage',
   collectCoverageFrom: ['src/**/*.ts'],

@@ -7,7 +7,7 @@ let cluster: RedisCluster
 
 beforeAll(async () => {
   cluster = await startRedisCluster()
-}, 30_000)
+})
 
 afterAll(async () => {
   await cluster.stop()

@@ -69,7 +69,7 @@ describe('both stores give the same answers', () => {
     for (let round = 0; round < 5 && missing().length > 0; round += 1) {
       await fc.assert(fc.asyncProperty(sequences, play), { numRuns: 50, endOnFailure: true })
     }
-  }, 180_000)
+  }, 600_000)
 
   test('and the sequences reached every verb with every kind of answer', () => {
     const table = REACHABLE.map((name) => `${String(reached.get(name) ?? 0).padStart(7)}  ${name}`)

@@ -9,7 +9,7 @@ import { fileURLToPath } from 'node:url'
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals'
 import { decodeJwt } from 'jose'
 import { demoConfig } from '../../src/cli/demo/config.js'
-import { freePort } from '../../src/cli/demo/temporary.js'
+import { freePort } from '../harness/kit/free-port.mjs'
 import { EXIT } from '../../src/cli/exit-codes.js'
 import { run } from '../../src/cli/program.js'
 import { buildCsr } from '../../src/x509/build-csr.js'
@@ -39,7 +39,7 @@ beforeAll(async () => {
   const roles = { ...document['roles'], operator: ['platform'] }
   writeFileSync(config, JSON.stringify({ ...document, roles }), { mode: 0o600 })
   await serve()
-}, 30_000)
+})
 
 afterAll(async () => {
   await stop()
@@ -140,7 +140,7 @@ describe('the command line against a running broker', () => {
     const again = await errand(['exchange', ...WHAT, ...(await assertionFile('1')), '--wait', '1m', '--json'])
     expect(again.code).toBe(EXIT.refused)
     expect(JSON.parse(again.stderr)).toMatchObject({ error: { code: 'access_denied', exit_code: 1 } })
-  }, 30_000)
+  })
 
   test('who answers no, or has no terminal, decides nothing; another digest is refused', async () => {
     const id = await requested('2')
@@ -196,7 +196,7 @@ describe('the command line against a running broker', () => {
     const { code, stdout } = await waiting
     expect(code).toBe(EXIT.ok)
     expect(JSON.parse(stdout)).toMatchObject({ grant_id: id, token_type: 'Bearer', scope: 'deploy:production' })
-  }, 30_000)
+  })
 
   test('when nobody decides in time the exit code is 3, and the same command joins the request', async () => {
     const first = await errand(['exchange', ...WHAT, '--wait', '1s', ...(await assertionCommand('6'))])
@@ -209,7 +209,7 @@ describe('the command line against a running broker', () => {
     const named = /gr_[0-9a-f]{34}/
     expect(named.exec(second.stderr)?.[0]).toBe(named.exec(first.stderr)?.[0])
     expect(first.stderr + second.stderr).not.toMatch(/dc_|eyJ/)
-  }, 30_000)
+  })
 
   test('exchange --certificate makes a key, and prints a certificate for it; --csr takes a request', async () => {
     const ask = ['grants', 'request', ...WHAT, '--type', 'jwt', '--type', 'x509']
@@ -270,7 +270,7 @@ describe('the command line against a running broker', () => {
     follower.kill('SIGTERM')
     await once(follower, 'exit')
     expect(followed).toMatch(new RegExp(`grant\\.requested +${id}`))
-  }, 30_000)
+  })
 
   test('keys are rotated in the running broker, and listed; what was published before still is', async () => {
     expect(statSync(join(directory, 'data', 'control.sock')).mode & 0o777).toBe(0o600)
@@ -293,7 +293,7 @@ describe('the command line against a running broker', () => {
   test('a second broker on the same port or directory says so', async () => {
     const second = await spawnAndWait(['serve', '--config', config])
     expect(second).toMatchObject({ code: EXIT.unavailable, stderr: expect.stringMatching(/in use/) })
-  }, 20_000)
+  })
 
   test('after SIGTERM the exit code is 0; then keys are listed from the store, and nobody can be reached', async () => {
     await expect(stop()).resolves.toBe(0)
@@ -311,7 +311,7 @@ describe('the command line against a running broker', () => {
     expect(unreachable).toMatchObject({ code: EXIT.unavailable, stderr: expect.stringContaining('errand serve') })
     // The directory is free again.
     await serve()
-  }, 30_000)
+  })
 
   test('invariant 10: no token and no code in what the broker logged', () => {
     const logged = said.stdout + said.stderr

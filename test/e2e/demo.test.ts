@@ -128,7 +128,7 @@ describe('errand demo', () => {
       ]),
     )
     expect(events.map(({ type }) => type)).toContain('exchange.refused')
-  }, 30_000)
+  })
 
   test('the reader sees numbered steps, a decoded credential and the trail, and no token, code or colour', async () => {
     const { code, stdout, stderr } = await demo([])
@@ -141,12 +141,12 @@ describe('errand demo', () => {
     expect(stdout).not.toMatch(/eyJ[\w-]{8,}|dc_[\w-]{20,}/)
     expect(stripVTControlCharacters(stdout)).toBe(stdout)
     expect(readdirSync(scratch)).toEqual([])
-  }, 30_000)
+  })
 
   test('an interrupted demo leaves nothing behind either', async () => {
     const { code, signal } = await demo([], { interruptAfter: /^ *1\. /m })
 
     expect(code ?? signal).not.toBe(0)
     expect(readdirSync(scratch)).toEqual([])
-  }, 30_000)
+  })
 })

@@ -7,7 +7,8 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals'
 import { demoConfig } from '../../src/cli/demo/config.js'
-import { freePort, startRedis, type RedisServer } from '../support/redis-server.js'
+import { freePort } from '../harness/kit/free-port.mjs'
+import { startRedis, type RedisServer } from '../support/redis-server.js'
 
 const PROGRAM = fileURLToPath(new URL('../../dist/cli/main.js', import.meta.url))
 
@@ -45,7 +46,7 @@ beforeAll(async () => {
       user: `errand on >${password} ~* &* +@all`,
     },
   })
-}, 60_000)
+})
 
 afterAll(async () => {
   await redis.stop()
@@ -101,23 +102,19 @@ describe('a store at rediss://', () => {
     expect({ ready, said }).toMatchObject({ ready: true })
     expect(await redis.command('EXISTS', '{00}K')).toBe(1)
     expect(said).not.toContain(password)
-  }, 40_000)
+  })
 
   test.each([
     ['a server whose certificate nobody vouches for', () => `rediss://errand@localhost:${tlsPort}`, false, password],
     ['a server of another name', () => `rediss://errand@127.0.0.1:${tlsPort}`, true, password],
     ['a server that speaks no TLS', () => `rediss://errand@localhost:${redis.port}`, true, password],
     ['a wrong password', () => `rediss://errand@localhost:${tlsPort}`, true, 'not-the-password'],
-  ])(
-    '%s: it does not start, leaves nothing there, and says so',
-    async (_, url, knowsCa, secret) => {
-      await redis.command('FLUSHALL')
-      const { ready, said } = await serve(url(), knowsCa ? { NODE_EXTRA_CA_CERTS: file('ca.pem') } : {}, secret)
-      expect(ready).toBe(false)
-      expect(said).toMatch(/redis/i)
-      expect(said).not.toContain(secret)
-      expect(await redis.command('DBSIZE')).toBe(0)
-    },
-    40_000,
-  )
+  ])('%s: it does not start, leaves nothing there, and says so', async (_, url, knowsCa, secret) => {
+    await redis.command('FLUSHALL')
+    const { ready, said } = await serve(url(), knowsCa ? { NODE_EXTRA_CA_CERTS: file('ca.pem') } : {}, secret)
+    expect(ready).toBe(false)
+    expect(said).toMatch(/redis/i)
+    expect(said).not.toContain(secret)
+    expect(await redis.command('DBSIZE')).toBe(0)
+  })
 })

@@ -1,5 +1,4 @@
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
-import { createServer } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { randomBytes } from 'node:crypto'
@@ -15,6 +14,7 @@ import { readMasterKey } from '../../src/issuance/master-key.js'
 import { unseal } from '../../src/issuance/seal.js'
 import { startIssuer, type TestIssuer } from './issuer.js'
 import { createSecretKeeper, type SecretKeeper } from './secrets.js'
+import { freePort } from '../harness/kit/free-port.mjs'
 import { allEvidence, createWatch, type WatchedAnswer } from './watch.js'
 
 /**
@@ -321,18 +321,4 @@ async function metricsOf(url: string): Promise<string> {
   } catch {
     return ''
   }
-}
-
-export function freePort(): Promise<number> {
-  return new Promise((resolve, reject) => {
-    const server = createServer()
-    server.once('error', reject)
-    server.listen(0, '127.0.0.1', () => {
-      const address = server.address()
-      server.close(() => {
-        if (typeof address === 'object' && address !== null) resolve(address.port)
-        else reject(new Error('no port'))
-      })
-    })
-  })
 }

@@ -55,7 +55,7 @@ export function relyingParty(): RelyingParty {
   // Not in one go: the broker that is asked runs in this process.
   const run: RelyingParty['run'] = (program, ...args) =>
     new Promise((resolve) => {
-      execFile(program, args, { cwd: folder, timeout: 10_000 }, (error, stdout, stderr) => {
+      execFile(program, args, { cwd: folder, timeout: 60_000 }, (error, stdout, stderr) => {
         resolve({ ok: error === null, said: `${stdout}${stderr}` })
       })
     })

@@ -1,10 +1,10 @@
 import { execFileSync, spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { writeFileSync } from 'node:fs'
+import { readFileSync, writeFileSync } from 'node:fs'
 import { connect } from 'node:net'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
-import { freePort } from './broker.js'
+import { freePort } from '../harness/kit/free-port.mjs'
 
 /** nginx as a resource server that asks clients for certificates, in the folder given. */
 export interface Nginx {
@@ -27,13 +27,14 @@ export async function startNginx(folder: string, lines: readonly string[]): Prom
   writeFileSync(join(folder, 'nginx.conf'), configuration(folder, port, lines))
   const nginx = spawn('nginx', ['-p', folder, '-c', 'nginx.conf', '-e', 'error.log'], { stdio: 'ignore' })
   const ended = once(nginx, 'exit')
-  await listening(port)
+  await until(() => isListening(port), 'nginx does not listen')
   return {
     url: `https://127.0.0.1:${port}`,
     async reload() {
+      const before = workersEnded(folder)
       nginx.kill('SIGHUP')
-      // Old workers serve what they accepted; new connections go to new ones.
-      await sleep(500)
+      // New workers are there before the old ones are told to end; from an old one's end on, only new ones accept.
+      await until(() => workersEnded(folder) > before, 'nginx does not reload')
     },
     async stop() {
       nginx.kill('SIGTERM')
@@ -42,12 +43,24 @@ export async function startNginx(folder: string, lines: readonly string[]): Prom
   }
 }
 
+const workersEnded = (folder: string): number =>
+  readFileSync(join(folder, 'error.log'), 'utf8').split(/worker process \d+ exited/).length - 1
+
+async function until(holds: () => boolean | Promise<boolean>, otherwise: string): Promise<void> {
+  for (let attempt = 0; attempt < 1200; attempt += 1) {
+    if (await holds()) return
+    await sleep(50)
+  }
+  throw new Error(`${otherwise}: see its error.log`)
+}
+
 const configuration = (folder: string, port: number, lines: readonly string[]): string => `
 daemon off;
 master_process on;
 worker_processes 1;
 user ${process.getuid?.() === 0 ? 'root' : 'nobody'};
 pid ${folder}/nginx.pid;
+error_log ${folder}/error.log notice;
 events {}
 http {
   access_log off;
@@ -68,16 +81,12 @@ http {
 }
 `
 
-async function listening(port: number): Promise<void> {
-  for (let attempt = 0; attempt < 100; attempt += 1) {
-    const socket = connect(port, '127.0.0.1')
-    const connected = await Promise.race([
-      once(socket, 'connect').then(() => true),
-      once(socket, 'error').then(() => false),
-    ]).catch(() => false)
-    socket.destroy()
-    if (connected) return
-    await sleep(50)
-  }
-  throw new Error('nginx does not listen: see its error.log')
+async function isListening(port: number): Promise<boolean> {
+  const socket = connect(port, '127.0.0.1')
+  const connected = await Promise.race([
+    once(socket, 'connect').then(() => true),
+    once(socket, 'error').then(() => false),
+  ]).catch(() => false)
+  socket.destroy()
+  return connected
 }

@@ -15,7 +15,7 @@ const RANGES = [
 ] as const
 
 export async function startRedisCluster(settings: RedisServerOptions['settings'] = {}): Promise<RedisCluster> {
-  const options = { settings: { 'cluster-enabled': 'yes', 'cluster-node-timeout': '2000', ...settings } }
+  const options = { settings: { 'cluster-enabled': 'yes', 'cluster-node-timeout': '15000', ...settings } }
   const nodes = await Promise.all(RANGES.map(() => startRedis(options)))
   const [first] = nodes
   if (first === undefined) throw new Error('no node')
@@ -36,7 +36,7 @@ export async function startRedisCluster(settings: RedisServerOptions['settings']
 }
 
 async function untilWhole(node: RedisServer): Promise<void> {
-  for (let attempt = 0; attempt < 400; attempt += 1) {
+  for (let attempt = 0; attempt < 2400; attempt += 1) {
     const info = String(await node.command('CLUSTER', 'INFO'))
     if (info.includes('cluster_state:ok') && info.includes('cluster_known_nodes:3')) return
     await sleep(25)

@@ -1,11 +1,11 @@
 import { spawn, type ChildProcess } from 'node:child_process'
 import { once } from 'node:events'
 import { mkdtemp, rm, writeFile } from 'node:fs/promises'
-import { createServer } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { Redis } from 'ioredis'
+import { freePort } from '../harness/kit/free-port.mjs'
 
 /** A real redis-server of our own, on loopback, in a folder of its own. Whoever starts one stops it. */
 export interface RedisServer {
@@ -34,17 +34,6 @@ const STRICT = {
   save: '""',
   'maxmemory-policy': 'noeviction',
   'repl-diskless-sync-delay': '0',
-}
-
-export async function freePort(): Promise<number> {
-  const server = createServer()
-  server.listen(0, '127.0.0.1')
-  await once(server, 'listening')
-  const address = server.address()
-  server.close()
-  await once(server, 'close')
-  if (address === null || typeof address === 'string') throw new Error('no free port')
-  return address.port
 }
 
 export async function startRedis(options: RedisServerOptions = {}): Promise<RedisServer> {
@@ -104,7 +93,7 @@ async function launch(words: readonly string[], port: number): Promise<ChildProc
 }
 
 async function untilItAnswers(port: number): Promise<void> {
-  for (let attempt = 0; attempt < 200; attempt += 1) {
+  for (let attempt = 0; attempt < 2400; attempt += 1) {
     try {
       await runCommand(port, ['PING'])
       return

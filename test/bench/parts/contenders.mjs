@@ -6,7 +6,8 @@ import { createPublicKey } from 'node:crypto'
 import { startBroker } from '../../harness/kit/broker.mjs'
 import { auditorClaims } from '../../harness/kit/configuration.mjs'
 import { startIssuer } from '../../harness/kit/issuer.mjs'
-import { end, freePort, messageOf, startNode, temporaryDirectory } from '../../harness/kit/processes.mjs'
+import { freePort } from '../../harness/kit/free-port.mjs'
+import { end, messageOf, startNode, temporaryDirectory } from '../../harness/kit/processes.mjs'
 import { DURABLE, startRedis } from '../../harness/kit/redis.mjs'
 
 /** @typedef {'embedded' | 'redis-everysec' | 'redis-strict'} StoreName */

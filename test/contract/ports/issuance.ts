@@ -396,21 +396,17 @@ function describeOrder(context: Context): void {
   test.each([
     ['opening', pairs(false, opening)],
     ['renewing', pairs(true, renewing)],
-  ] as const)(
-    'when several things are wrong, the first of the order is told (%s)',
-    async (_, all) => {
-      for (const [first, second, renews] of all) {
-        const world = await aWorld(context, renews)
-        // What is wrong in the store is made so first; what is wrong in the call overlays the rest.
-        const later = await second[2](world, context)
-        const earlier = await first[2](world, context)
-        const issuance = { ...world.issuance, ...later, ...earlier }
-        const answer = await stores().issuance.record(issuance)
-        expect(`${first[0]} & ${second[0]}: ${answer}`).toBe(`${first[0]} & ${second[0]}: ${first[1]}`)
-      }
-    },
-    60_000,
-  )
+  ] as const)('when several things are wrong, the first of the order is told (%s)', async (_, all) => {
+    for (const [first, second, renews] of all) {
+      const world = await aWorld(context, renews)
+      // What is wrong in the store is made so first; what is wrong in the call overlays the rest.
+      const later = await second[2](world, context)
+      const earlier = await first[2](world, context)
+      const issuance = { ...world.issuance, ...later, ...earlier }
+      const answer = await stores().issuance.record(issuance)
+      expect(`${first[0]} & ${second[0]}: ${answer}`).toBe(`${first[0]} & ${second[0]}: ${first[1]}`)
+    }
+  })
 }
 
 function describeRaces({ stores }: Context): void {

@@ -4,7 +4,8 @@ import { existsSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { writeConfiguration } from './configuration.mjs'
-import { end, freePort, isRunning, startNode, temporaryDirectory, until } from './processes.mjs'
+import { freePort } from './free-port.mjs'
+import { end, isRunning, startNode, temporaryDirectory, until } from './processes.mjs'
 
 const PROGRAM = fileURLToPath(new URL('../../../dist/cli/main.js', import.meta.url))
 

@@ -4,7 +4,8 @@ import { spawn } from 'node:child_process'
 import { writeFileSync } from 'node:fs'
 import { createConnection } from 'node:net'
 import { join } from 'node:path'
-import { end, endsWithUs, freePort, temporaryDirectory, until } from './processes.mjs'
+import { freePort } from './free-port.mjs'
+import { end, endsWithUs, temporaryDirectory, until } from './processes.mjs'
 
 /**
  * @typedef {object} RedisServer

@@ -24,5 +24,5 @@ describe('invariant 14: a run that opens errand after errand by a rule', () => {
 
     await stage.broker.call('POST', `/tasks/${first.taskId}/complete`, await run.assertion())
     expect((await open('one-more')).status).toBe(200)
-  }, 60_000)
+  })
 })

@@ -1,10 +1,10 @@
 import { execFile, execFileSync } from 'node:child_process'
 import { createHash, X509Certificate } from 'node:crypto'
 import { readFileSync, writeFileSync } from 'node:fs'
-import { createServer } from 'node:net'
 import { promisify } from 'node:util'
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals'
 import { decodeJwt } from 'jose'
+import { freePort } from '../../harness/kit/free-port.mjs'
 import { exchangeForm, startBroker, type TestBroker } from '../../support/broker.js'
 import { opensslPki, type OpensslPki } from '../../support/openssl-pki.js'
 import { startRedis, type RedisServer } from '../../support/redis-server.js'
@@ -56,14 +56,6 @@ afterAll(async () => {
   pki.remove()
 })
 
-async function freePort(): Promise<number> {
-  const server = createServer()
-  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
-  const { port: free } = server.address() as { port: number }
-  await new Promise((resolve) => server.close(resolve))
-  return free
-}
-
 /** `<name>.key`, and the chain that the broker issues for its CSR. */
 async function certified(name: string): Promise<Record<string, unknown>> {
   const key = ['-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:P-256', '-nodes', '-keyout', pki.file(`${name}.key`)]
@@ -84,7 +76,7 @@ async function curl(path: string, form: Readonly<Record<string, string>>, client
   const data = Object.entries(form).flatMap(([name, value]) => ['--data-urlencode', `${name}=${value}`])
   const url = `https://127.0.0.1:${port}${path}`
   const args = ['-sS', '--cacert', pki.file('server.pem'), ...shown, ...data, '-X', 'POST', '-w', '\n%{http_code}', url]
-  const { stdout } = await promisify(execFile)('curl', ['--max-time', '10', ...args])
+  const { stdout } = await promisify(execFile)('curl', ['--max-time', '60', ...args])
   const [text = '', status] = stdout.split('\n')
   const body = text === '' ? {} : (JSON.parse(text) as Record<string, unknown>)
   if (typeof body['access_token'] === 'string') mutual.secrets.keep(body['access_token'], 'a credential')

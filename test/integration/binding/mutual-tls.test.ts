@@ -1,10 +1,10 @@
 import { execFile } from 'node:child_process'
 import { createHash } from 'node:crypto'
-import { createServer } from 'node:net'
 import { connect, type ConnectionOptions } from 'node:tls'
 import { promisify } from 'node:util'
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals'
 import { decodeJwt } from 'jose'
+import { freePort } from '../../harness/kit/free-port.mjs'
 import { CLIENT_ASSERTION_TYPE, DEPLOY, exchangeForm, startBroker, type TestBroker } from '../../support/broker.js'
 import { dpopClient } from '../../support/dpop.js'
 import { opensslPki, type OpensslPki } from '../../support/openssl-pki.js'
@@ -30,14 +30,13 @@ beforeAll(async () => {
   pki.issued('server-only', 'ca', ['extendedKeyUsage=serverAuth'])
   pki.issued('api', 'ca', ['subjectAltName=URI:spiffe://errand.test/api'])
   pki.issued('crafted', 'ca', ['subjectAltName=@names', '[names]', 'DNS.1=a, URI:spiffe://errand.test/api, DNS:b'])
-  const [checked, anyCertificate, proxied, resealed, untrusted, plain] = await freePorts(6)
   ports = {
-    checked: checked!,
-    any: anyCertificate!,
-    proxied: proxied!,
-    resealed: resealed!,
-    untrusted: untrusted!,
-    plain: plain!,
+    checked: await freePort(),
+    any: await freePort(),
+    proxied: await freePort(),
+    resealed: await freePort(),
+    untrusted: await freePort(),
+    plain: await freePort(),
   }
   const tls = { cert_file: pki.file('server.pem'), key_file: pki.file('server.key') }
   const at = { host: '127.0.0.1', serve: ['mtls'] }
@@ -86,19 +85,6 @@ afterAll(async () => {
   await broker.stop()
   pki.remove()
 })
-
-async function freePorts(count: number): Promise<readonly number[]> {
-  const servers = await Promise.all(
-    Array.from({ length: count }, async () => {
-      const server = createServer()
-      await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
-      return server
-    }),
-  )
-  const found = servers.map((server) => (server.address() as { port: number }).port)
-  await Promise.all(servers.map((server) => new Promise((resolve) => server.close(resolve))))
-  return found
-}
 
 interface Answer {
   readonly status: number

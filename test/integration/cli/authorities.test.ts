@@ -103,7 +103,7 @@ describe('errand ca', () => {
     expect((await errand('ca', 'list')).stdout).toContain('no CRL: `errand ca import-crl`')
     const without = await errandJson('ca', 'rotate', '--at-once')
     expect(without).toMatchObject({ code: EXIT.refused, body: { error: { code: 'no_next_authority', exit_code: 1 } } })
-  }, 30_000)
+  })
 
   test('the CRL of that root is taken, and a list of another authority is not', async () => {
     await errand('ca', 'import', await certify((await errand('ca', 'csr')).stdout))
@@ -135,7 +135,7 @@ describe('errand ca', () => {
     expect((await errand('ca', 'list')).stdout).toContain('its CRL runs out')
     const refused = await errandJson('ca', 'import-crl', company.file('chain.pem'))
     expect(refused).toMatchObject({ code: EXIT.refused, body: { error: { code: 'crl_unacceptable' } } })
-  }, 30_000)
+  })
 
   test('what cannot be used is refused with what to do; nothing changes', async () => {
     const before = (await errand('ca', 'list')).stdout
@@ -152,7 +152,7 @@ describe('errand ca', () => {
       stderr: expect.stringContaining('cannot be read'),
     })
     expect((await errand('ca', 'list')).stdout).toBe(before)
-  }, 30_000)
+  })
 
   test('a key that leaked below that root: its authority is taken back at once, and the root has to be told', async () => {
     await errand('ca', 'import', await certify((await errand('ca', 'csr')).stdout))
@@ -167,5 +167,5 @@ describe('errand ca', () => {
   test('a key that leaked: its authority is taken back by the root', async () => {
     const { body } = await errandJson('ca', 'rotate', '--leaked')
     expect(body).toMatchObject({ retired: [expect.any(String)], revoked: [expect.any(String)] })
-  }, 30_000)
+  })
 })

@@ -9,7 +9,7 @@ describe('docs/operating.md, "While Redis is away"', () => {
   beforeAll(async () => {
     redis = await startRedis()
     broker = await startBroker({ store: { url: redis.url } })
-  }, 60_000)
+  })
 
   afterAll(async () => {
     await broker.stop()
@@ -46,5 +46,5 @@ describe('docs/operating.md, "While Redis is away"', () => {
     await redis.restart()
     expect(await untilReady()).toBe(200)
     expect(await broker.post('/token', exchangeForm(await broker.assertion()))).toMatchObject({ status: 200 })
-  }, 60_000)
+  })
 })

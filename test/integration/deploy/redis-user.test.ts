@@ -45,7 +45,7 @@ describe('deploy/: Redis as compose.yaml runs it', () => {
         durability: 'strict',
       },
     })
-  }, 60_000)
+  })
 
   afterAll(async () => {
     await broker.stop()
@@ -106,7 +106,7 @@ describe('deploy/: Redis as compose.yaml runs it', () => {
     clock.advance(40 * 86_400)
     await broker.broker.sweeper.sweep()
     expect(await redis.command('ACL', 'LOG')).toEqual([])
-  }, 60_000)
+  })
 
   test('the user may do nothing else', async () => {
     const dryRun = (...words: readonly string[]) => redis.command('ACL', 'DRYRUN', 'errand', ...words)

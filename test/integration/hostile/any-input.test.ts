@@ -145,7 +145,7 @@ describe.each(['the embedded store', 'Redis'])('any input, on %s', (store) => {
       }),
       RUNS,
     )
-  }, 60_000)
+  })
 
   test('as authorization_details: what is taken is read back as it was sent, and what is refused changes nothing', async () => {
     let taken = 0
@@ -181,7 +181,7 @@ describe.each(['the embedded store', 'Redis'])('any input, on %s', (store) => {
       RUNS,
     )
     expect(taken).toBeGreaterThan(10)
-  }, 60_000)
+  })
 
   test.each<[string, string]>([
     ['a member stands twice', '[{"type":"anything","a":1,"a":2}]'],
@@ -240,7 +240,7 @@ describe.each(['the embedded store', 'Redis'])('any input, on %s', (store) => {
       }),
       RUNS,
     )
-  }, 60_000)
+  })
 
   test('as what a person asks for: what is taken is read back as it was sent', async () => {
     let taken = 0
@@ -265,7 +265,7 @@ describe.each(['the embedded store', 'Redis'])('any input, on %s', (store) => {
       RUNS,
     )
     expect(taken).toBeGreaterThan(10)
-  }, 60_000)
+  })
 
   test('as a query or a path: nothing changes', async () => {
     const where = fc.constantFrom(
@@ -298,5 +298,5 @@ describe.each(['the embedded store', 'Redis'])('any input, on %s', (store) => {
       }),
       { numRuns: 80 },
     )
-  }, 60_000)
+  })
 })

@@ -228,38 +228,34 @@ describe('the issuer of workloads is down', () => {
     expect(await broker.post('/token', exchangeForm(assertion))).toMatchObject({ status: 200 })
   })
 
-  test.each(['hanging_up', 'silent'] as const)(
-    'also when it is %s, within seconds',
-    async (kind) => {
-      const ci = await startIssuer()
-      issuers.push(ci)
-      ci.behave({ kind })
-      const { broker, clock } = await open({
-        config: ({ workloads: [source] }) => ({
-          workloads: [{ ...source, issuer: ci.url }],
-          resources: [
-            {
-              audience: 'https://deploy.example.com',
-              scopes: {
-                'deploy:staging': { tier: 'low', allow: [{ issuer: ci.url, claims: { repository_id: '74' } }] },
-              },
+  test.each(['hanging_up', 'silent'] as const)('also when it is %s, within seconds', async (kind) => {
+    const ci = await startIssuer()
+    issuers.push(ci)
+    ci.behave({ kind })
+    const { broker, clock } = await open({
+      config: ({ workloads: [source] }) => ({
+        workloads: [{ ...source, issuer: ci.url }],
+        resources: [
+          {
+            audience: 'https://deploy.example.com',
+            scopes: {
+              'deploy:staging': { tier: 'low', allow: [{ issuer: ci.url, claims: { repository_id: '74' } }] },
             },
-          ],
-          tiers: { low: { approval: 'policy', max_ttl: '15m' } },
-        }),
-      })
-      const claims = {
-        sub: 'x',
-        aud: broker.url,
-        exp: clock.now() + 3600,
-        jti: 'one',
-        repository_id: '74',
-        run_id: 'r',
-      }
-      const started = performance.now()
-      expect(await broker.post('/token', exchangeForm(await ci.sign(claims)))).toMatchObject({ status: 503 })
-      expect(performance.now() - started).toBeLessThan(12_000)
-    },
-    30_000,
-  )
+          },
+        ],
+        tiers: { low: { approval: 'policy', max_ttl: '15m' } },
+      }),
+    })
+    const claims = {
+      sub: 'x',
+      aud: broker.url,
+      exp: clock.now() + 3600,
+      jti: 'one',
+      repository_id: '74',
+      run_id: 'r',
+    }
+    const started = performance.now()
+    expect(await broker.post('/token', exchangeForm(await ci.sign(claims)))).toMatchObject({ status: 503 })
+    expect(performance.now() - started).toBeLessThan(12_000)
+  })
 })

@@ -1,5 +1,6 @@
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals'
-import { deferredForm, freePort, pollForm, startBroker, type TestBroker } from '../../support/broker.js'
+import { freePort } from '../../harness/kit/free-port.mjs'
+import { deferredForm, pollForm, startBroker, type TestBroker } from '../../support/broker.js'
 import { runOutside, startOutside, type OutsideProgram } from '../../support/outside.js'
 
 const REDIRECT = 'http://127.0.0.1/signed-in'

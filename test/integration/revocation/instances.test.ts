@@ -6,7 +6,8 @@ import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { parseCrl } from '../../../src/x509/crl.js'
 import { fromPem } from '../../../src/x509/pem.js'
-import { freePort, startBroker, type TestBroker } from '../../support/broker.js'
+import { freePort } from '../../harness/kit/free-port.mjs'
+import { startBroker, type TestBroker } from '../../support/broker.js'
 import { certifying, complete, relyingParty, type RelyingParty } from '../../support/certified.js'
 import { turnableClock } from '../../support/clock.js'
 import { startRedis, type RedisServer } from '../../support/redis-server.js'
@@ -65,7 +66,7 @@ describe('two brokers on one Redis', () => {
     // OCSP asks the store: at once, everywhere.
     await relying.fetch(other)
     expect((await relying.ocsp(other, 'shop', '-nonce')).said).toContain('shop.pem: revoked')
-  }, 30_000)
+  })
 
   test('while Redis is away the last list is served until it runs out, and OCSP says tryLater', async () => {
     const server = await redis()
@@ -86,7 +87,7 @@ describe('two brokers on one Redis', () => {
     await sleep(1500)
     clock.advance(1)
     expect(await revokedAt(broker)).toEqual(new Set([certified.serial]))
-  }, 40_000)
+  })
 })
 
 describe('one broker', () => {
@@ -108,7 +109,7 @@ describe('one broker', () => {
     await relying.fetch(second)
     expect((await relying.verify(live.name)).said).toBe('live.pem: OK\n')
     expect((await relying.verify(ended.name)).said).toContain('certificate revoked')
-  }, 30_000)
+  })
 
   test('a rotation changes nothing for what was signed before: it verifies, and is revoked by the list of its authority', async () => {
     const broker = await start()
@@ -125,7 +126,7 @@ describe('one broker', () => {
     expect(await revokedAt(broker, before)).toEqual(new Set([old.serial]))
     await relying.fetch(broker)
     expect((await relying.verify(old.name)).said).toContain('certificate revoked')
-  }, 30_000)
+  })
 
   test('an authority that leaked is taken back: nothing that it signed verifies any more', async () => {
     const broker = await start()
@@ -135,7 +136,7 @@ describe('one broker', () => {
     await relying.fetch(broker)
     const { ok, said } = await relying.verify('shop')
     expect([ok, said.includes('unable to get certificate CRL')]).toEqual([false, true])
-  }, 30_000)
+  })
 
   test('the pki listener serves lists, OCSP and authorities over plain http, and nothing else', async () => {
     const port = await freePort()
@@ -178,7 +179,7 @@ describe('one broker', () => {
     )
     expect(asked.said).toContain('shop.pem: good')
     await complete(broker, certified)
-  }, 30_000)
+  })
 
   test('RFC 6960 §A.1: GET takes base64 as it is and percent-encoded; what is no request is answered as malformed', async () => {
     const broker = await start()
@@ -215,7 +216,7 @@ describe('one broker', () => {
       headers: { 'content-type': 'text/plain' },
     })
     expect(wrongType.status).toBe(415)
-  }, 30_000)
+  })
 })
 
 describe('an issuing authority by files, below the root of a company', () => {
@@ -297,5 +298,5 @@ describe('an issuing authority by files, below the root of a company', () => {
     await complete(broker, certified)
     await company.fetch(broker)
     expect((await company.verify('shop')).said).toContain('certificate revoked')
-  }, 30_000)
+  })
 })

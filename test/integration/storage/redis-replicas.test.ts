@@ -90,7 +90,7 @@ describe('Sentinel', () => {
       clock: systemClock,
       commandTimeoutMs: 500,
     })
-  }, 30_000)
+  })
   afterAll(async () => {
     await stores.close()
     for (const server of servers) await server.stop()
@@ -101,5 +101,5 @@ describe('Sentinel', () => {
     await servers[0]?.kill()
     await expect(record(stores)).rejects.toMatchObject({ code: 'store_unavailable' })
     await eventually(async () => (await record(stores)) === 'recorded')
-  }, 30_000)
+  })
 })

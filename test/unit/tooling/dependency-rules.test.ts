@@ -85,7 +85,7 @@ describe('the dependency rules', () => {
     for (const { from, rule } of report.summary.violations) {
       broken.set(from, (broken.get(from) ?? new Set()).add(rule.name))
     }
-  }, 30_000)
+  })
 
   afterAll(() => {
     rmSync(folder, { recursive: true })
