@@ -1,4 +1,6 @@
 import type { ResourceClient } from '../policy/catalogue.js'
+import { isStrongKey } from '../runtime/strong-key.js'
+import { holdsSecret, MAX_KEYS } from '../workloads/key-set.js'
 import type { ClientEntry } from './document.js'
 import type { Draft } from './draft.js'
 import type { Path } from './fault.js'
@@ -6,12 +8,6 @@ import { publicKeyOf, type Desk } from './files.js'
 
 type ClientAuth = ResourceClient['auth']
 type Jwk = Readonly<Record<string, unknown>>
-
-const MIN_RSA_BITS = 2048
-const MAX_KEYS = 100
-/** RFC 7518 §6: members of private and of symmetric keys. */
-const SECRET_MEMBERS = ['d', 'p', 'q', 'dp', 'dq', 'qi', 'oth', 'k']
-const CURVES = new Set(['P-256', 'P-384', 'P-521', 'Ed25519'])
 
 /** The resource servers of each resource, by its place. One id may stand at several audiences, with the same proof. */
 export function settleClients(draft: Draft, desk: Desk): ReadonlyMap<number, readonly ResourceClient[]> {
@@ -91,7 +87,7 @@ function readJwks(file: string, at: Path, desk: Desk): readonly Jwk[] | undefine
     desk.report(
       at,
       complaint,
-      'public signing keys only: EC on P-256, P-384 or P-521, Ed25519, or RSA of at least 2048 bits',
+      'public signing keys only: EC on P-256, P-384 or P-521, Ed25519, or RSA of 2048 to 8192 bits with a usual exponent',
     )
   }
   return undefined
@@ -111,13 +107,12 @@ function parseKeys(bytes: Buffer): readonly Jwk[] | undefined {
 }
 
 function complainOfKey(key: Jwk): string | undefined {
-  if (SECRET_MEMBERS.some((member) => Object.hasOwn(key, member))) return 'holds a private or symmetric key'
+  if (holdsSecret(key)) return 'holds a private or symmetric key'
   if (key['use'] !== undefined && key['use'] !== 'sig') return 'holds a key that is not for signatures'
   const parsed = publicKeyOf(key)
   if (parsed === undefined) return 'holds a key that cannot be read'
-  if (parsed.asymmetricKeyType === 'rsa') {
-    const { modulusLength = 0, publicExponent = 0n } = parsed.asymmetricKeyDetails ?? {}
-    return modulusLength < MIN_RSA_BITS || publicExponent < 65_537n ? 'holds a weak RSA key' : undefined
-  }
-  return typeof key['crv'] === 'string' && CURVES.has(key['crv']) ? undefined : 'holds a key on another curve'
+  if (isStrongKey(parsed)) return undefined
+  return parsed.asymmetricKeyType === 'rsa'
+    ? 'holds a weak RSA key, or one that costs too much'
+    : 'holds a key on another curve'
 }

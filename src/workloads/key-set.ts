@@ -1,5 +1,6 @@
 import type { JsonWebKey, KeyObject } from 'node:crypto'
 import { constants, createPublicKey, verify } from 'node:crypto'
+import { isStrongKey } from '../runtime/strong-key.js'
 import type { Algorithm } from './algorithms.js'
 import { ALGORITHMS } from './algorithms.js'
 
@@ -19,15 +20,9 @@ export interface KeySet {
   readonly ignored: number
 }
 
-const MAX_KEYS = 100
+export const MAX_KEYS = 100
 /** Members of private and of symmetric keys (RFC 7518 §6). */
 const SECRET_MEMBERS = ['d', 'p', 'q', 'dp', 'dq', 'qi', 'oth', 'k', 'priv']
-const MIN_RSA_BITS = 2048
-/** Above this a verification costs more than it proves. */
-const MAX_RSA_BITS = 8192
-const MIN_RSA_EXPONENT = 65537n
-/** Each bit is a multiplication: an exponent as long as its modulus makes one verification cost hundreds. OpenSSL bounds long moduli alone. */
-const MAX_RSA_EXPONENT = (1n << 64n) - 1n
 
 /** `sig` (RFC 7517 §4.2) may be left out; in the bundle of a trust domain each key says that it is for `jwt-svid` (SPIFFE Trust Domain and Bundle §4.2.2). */
 export type KeyUse = 'sig' | 'jwt-svid'
@@ -98,9 +93,12 @@ export function readLoneKey(jwk: Readonly<Record<string, unknown>>, alg: string)
   return publicKey === undefined ? undefined : { publicKey, ...verificationKey(publicKey, alg, algorithm) }
 }
 
+/** A private or symmetric key in a public document is known to everybody (RFC 7517 §9.2). */
+export const holdsSecret = (jwk: Readonly<Record<string, unknown>>): boolean =>
+  SECRET_MEMBERS.some((member) => jwk[member] !== undefined)
+
 function isForVerifying(jwk: Readonly<Record<string, unknown>>, use: KeyUse): boolean {
-  // A private key in a public document is known to everybody (RFC 7517 §9.2).
-  if (SECRET_MEMBERS.some((member) => jwk[member] !== undefined)) return false
+  if (holdsSecret(jwk)) return false
   if (jwk['use'] !== use && (jwk['use'] !== undefined || use !== 'sig')) return false
   const operations = jwk['key_ops']
   return operations === undefined || (Array.isArray(operations) && operations.includes('verify'))
@@ -114,7 +112,7 @@ function fits(jwk: Readonly<Record<string, unknown>>, alg: string, algorithm: Al
 
 function importStrong(jwk: Readonly<Record<string, unknown>>): KeyObject | undefined {
   const key = importKey(jwk)
-  return key === undefined || isWeak(key) ? undefined : key
+  return key !== undefined && isStrongKey(key) ? key : undefined
 }
 
 function importKey(jwk: Readonly<Record<string, unknown>>): KeyObject | undefined {
@@ -124,14 +122,6 @@ function importKey(jwk: Readonly<Record<string, unknown>>): KeyObject | undefine
     // Not a key: a point off its curve, missing members, other types.
     return undefined
   }
-}
-
-function isWeak(key: KeyObject): boolean {
-  if (key.asymmetricKeyType !== 'rsa') return false
-  const { modulusLength = 0, publicExponent = 0n } = key.asymmetricKeyDetails ?? {}
-  if (modulusLength < MIN_RSA_BITS || modulusLength > MAX_RSA_BITS) return true
-  if (publicExponent > MAX_RSA_EXPONENT) return true
-  return publicExponent < MIN_RSA_EXPONENT || publicExponent % 2n === 0n
 }
 
 function verificationKey(key: KeyObject, alg: string, algorithm: Algorithm): VerificationKey {

@@ -1,5 +1,6 @@
 import { createPublicKey, type JsonWebKey, type KeyObject } from 'node:crypto'
 import { ok, refuse, type Result } from '../runtime/result.js'
+import { MAX_RSA_EXPONENT, MIN_RSA_BITS, MIN_RSA_EXPONENT } from '../runtime/strong-key.js'
 import { bitStringOf, integerOf, isUniversal, oidOf, readDer, type DerNode } from './read-der.js'
 import { OIDS } from './oids.js'
 
@@ -108,11 +109,8 @@ function ed25519KeyOf(parameters: DerNode | undefined, bytes: Buffer): Result<Ke
   return imported({ kty: 'OKP', crv: 'Ed25519', x: bytes.toString('base64url') }, 'it is not an Ed25519 key')
 }
 
-const MIN_RSA_BITS = 2048
-const MAX_RSA_BITS = 4096
-const MIN_EXPONENT = 65537n
-/** OpenSSL refuses longer ones from 3072 bits on: each bit costs every verifier a multiplication. */
-const MAX_EXPONENT = (1n << 64n) - 1n
+/** Of keys that are certified, and of those that certify. */
+export const MAX_CERTIFIED_RSA_BITS = 4096
 
 /** RFC 8017 appendix A.1.1, inside of which nothing is left open; the parameters are NULL (RFC 3279 §2.3.1). */
 function rsaKeyOf(parameters: DerNode | undefined, bytes: Buffer): Result<KeyObject, KeyRefusal> {
@@ -126,10 +124,10 @@ function rsaKeyOf(parameters: DerNode | undefined, bytes: Buffer): Result<KeyObj
   if (modulus <= 0n || exponent <= 0n) return malformed('a number of the RSA key is not positive')
   const bits = modulus.toString(2).length
   if (bits < MIN_RSA_BITS) return weak(`the RSA key has ${bits} bits`)
-  if (bits > MAX_RSA_BITS) return unsupported(`the RSA key has ${bits} bits`)
+  if (bits > MAX_CERTIFIED_RSA_BITS) return unsupported(`the RSA key has ${bits} bits`)
   if (exponent % 2n === 0n || modulus % 2n === 0n) return malformed('a number of the RSA key is even')
-  if (exponent < MIN_EXPONENT) return weak('the exponent of the RSA key is below 65537')
-  if (exponent > MAX_EXPONENT) return unsupported('the exponent of the RSA key is above 64 bits')
+  if (exponent < MIN_RSA_EXPONENT) return weak('the exponent of the RSA key is below 65537')
+  if (exponent > MAX_RSA_EXPONENT) return unsupported('the exponent of the RSA key is above 64 bits')
   return imported({ kty: 'RSA', n: base64url(modulus), e: base64url(exponent) }, 'it is not an RSA key')
 }
 

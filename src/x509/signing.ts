@@ -1,6 +1,8 @@
 import { sign, type KeyObject } from 'node:crypto'
+import { MIN_RSA_BITS } from '../runtime/strong-key.js'
 import { encode, nothing, oid, sequence, type DerValue } from './write-der.js'
 import { OIDS } from './oids.js'
+import { MAX_CERTIFIED_RSA_BITS } from './public-key.js'
 
 /** How a key signs what X.509 signs. */
 export interface SigningAlgorithm {
@@ -23,10 +25,7 @@ const ALGORITHMS = {
   rsa: algorithm('sha256', OIDS.sha256WithRsaEncryption, nothing()),
 } as const satisfies Record<string, SigningAlgorithm>
 
-const MIN_RSA_BITS = 2048
-const MAX_RSA_BITS = 4096
-
-/** `undefined` for a key that no authority of ours may have: EC P-256 and P-384, Ed25519, RSA of 2048 to 4096 bits may. */
+/** `undefined` for a key that no authority of ours may have: one of a kind that is not certified either (`public-key.ts`). */
 export function signingAlgorithmOf(key: KeyObject): SigningAlgorithm | undefined {
   const { namedCurve, modulusLength = 0 } = key.asymmetricKeyDetails ?? {}
   switch (key.asymmetricKeyType) {
@@ -36,7 +35,7 @@ export function signingAlgorithmOf(key: KeyObject): SigningAlgorithm | undefined
     case 'ed25519':
       return ALGORITHMS.ed25519
     case 'rsa':
-      return modulusLength >= MIN_RSA_BITS && modulusLength <= MAX_RSA_BITS ? ALGORITHMS.rsa : undefined
+      return modulusLength >= MIN_RSA_BITS && modulusLength <= MAX_CERTIFIED_RSA_BITS ? ALGORITHMS.rsa : undefined
     default:
       return undefined
   }

@@ -745,6 +745,12 @@ const rows: readonly Row[] = [
     /private or symmetric/,
     /public signing keys/,
   ),
+  row(
+    'no keys that no assertion is verified with',
+    { 'resources[0].clients[0].jwks_file': 'costly.jwks.json' },
+    /costs too much/,
+    /8192/,
+  ),
   row('no weak keys', { 'resources[0].clients[0].jwks_file': 'weak.jwks.json' }, /weak RSA/, /2048/),
   row(
     'no keys for encryption',

@@ -57,6 +57,19 @@ export const files: ReadonlyMap<string, string> = new Map([
   ['/etc/errand/private.jwks.json', json({ keys: [pair.privateKey.export({ format: 'jwk' })] })],
   ['/etc/errand/symmetric.jwks.json', json({ keys: [{ kty: 'oct', k: 'c2VjcmV0' }] })],
   ['/etc/errand/weak.jwks.json', json({ keys: [weak.publicKey.export({ format: 'jwk' })] })],
+  // 2^64 + 1: each bit of an exponent is a multiplication.
+  [
+    '/etc/errand/costly.jwks.json',
+    json({
+      keys: [
+        {
+          ...weak.publicKey.export({ format: 'jwk' }),
+          n: Buffer.alloc(256, 0xc5).toString('base64url'),
+          e: 'AQAAAAAAAAAB',
+        },
+      ],
+    }),
+  ],
   ['/etc/errand/encryption.jwks.json', json({ keys: [{ ...publicJwk, use: 'enc' }] })],
   ['/etc/errand/twins.jwks.json', json({ keys: [publicJwk, publicJwk] })],
   ['/etc/errand/prod.bundle.json', json({ keys: [{ ...publicJwk, use: 'jwt-svid' }] })],
