@@ -1,5 +1,5 @@
 import type { EncodedEvent } from '../evidence/event.js'
-import type { Shard } from '../runtime/ids.js'
+import type { GrantId, Shard } from '../runtime/ids.js'
 import type { Claim, DeferralRecord, GrantRecord } from './grant-store.js'
 
 export type Polled =
@@ -23,6 +23,8 @@ export interface DeferralStore {
   ): Promise<'joined' | 'closed' | 'claim_taken' | 'full'>
   /** Looks a code up for its holder and notes the time of the poll: one that comes before `interval` has passed is `too_fast`, and lengthens the interval by 5 s (RFC 8628 §3.5). Anyone else's look changes nothing. */
   poll(shard: Shard, hash: string, holder: string, nowMs: number): Promise<Polled>
+  /** Whose grant a code stands for, whatever has become of it; it never changes. `undefined`: as `unknown` of a poll. */
+  grantOf(shard: Shard, hash: string, holder: string): Promise<GrantId | undefined>
   /** The code will never be redeemed. `others` says how many open codes its grant still has. */
   cancel(
     shard: Shard,

@@ -19,10 +19,13 @@ export async function cancelDeferral(deps: RevokeDeps, request: RevokeRequest): 
   const canceller = await identifyCanceller(deps, request)
   if (!canceller.ok) return canceller
   const { shard, holder, workload } = canceller.value
-  const now = deps.clock.now()
-  const event = deps.describe(shard, 'deferral.cancelled', now, workload === undefined ? {} : { workload })
-  const cancelled = await deps.deferrals.cancel(shard, sha256Base64url(request.token), holder, [event])
-  if (cancelled.kind === 'cancelled' && cancelled.others === 0) await withdraw(deps, cancelled.grant.id, workload)
+  const hash = sha256Base64url(request.token)
+  const grantId = await deps.deferrals.grantOf(shard, hash, holder)
+  if (grantId === undefined) return ok('done')
+  const subject = { grantId, ...(workload === undefined ? {} : { workload }) }
+  const event = deps.describe(shard, 'deferral.cancelled', deps.clock.now(), subject)
+  const cancelled = await deps.deferrals.cancel(shard, hash, holder, [event])
+  if (cancelled.kind === 'cancelled' && cancelled.others === 0) await withdraw(deps, grantId, workload)
   return ok('done')
 }
 

@@ -523,7 +523,13 @@ export class World {
   #cancel(): Omit<Call, 'verb'> {
     const { hash, holder } = this.#code()
     const [shard, events] = [this.#shop.shard, [this.#shop.event('deferral.cancelled')]]
-    return { play: async ({ stores }) => kindOf(await stores.deferrals.cancel(shard, hash, holder, events)) }
+    return {
+      play: async ({ stores: { deferrals } }) => {
+        const grantId = await deferrals.grantOf(shard, hash, holder)
+        const answer = { ...(await deferrals.cancel(shard, hash, holder, events)), grantId }
+        return kindOf(answer)
+      },
+    }
   }
 
   #record(): Omit<Call, 'verb'> {

@@ -1,7 +1,7 @@
 import type { EncodedEvent } from '../../evidence/event.js'
 import type { DeferralStore, Polled } from '../../grants/deferral-store.js'
 import type { Claim, DeferralRecord } from '../../grants/grant-store.js'
-import { type Shard, shardOf } from '../../runtime/ids.js'
+import { type GrantId, type Shard, shardOf } from '../../runtime/ids.js'
 import { isTaken, takeAll } from './claims.js'
 import type { Database } from './database.js'
 import { heldDeferral, keepDeferral, openDeferrals, settleDeferral } from './deferrals.js'
@@ -39,6 +39,10 @@ export class EmbeddedDeferralStore implements DeferralStore {
 
   poll(shard: Shard, hash: string, holder: string, nowMs: number): Promise<Polled> {
     return this.database.step(() => poll(this.tables, shard, hash, holder, nowMs))
+  }
+
+  grantOf(shard: Shard, hash: string, holder: string): Promise<GrantId | undefined> {
+    return this.database.look(() => heldDeferral(this.tables, shard, hash, holder)?.record.grantId)
   }
 
   cancel(

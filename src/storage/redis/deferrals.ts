@@ -47,6 +47,13 @@ export const redisDeferralStore = (commands: Commands, clock: Clock): DeferralSt
     return { kind: 'open', deferral, grant: parseGrantRow(deferral.grantId, bytesOf(grantRow)) }
   },
 
+  async grantOf(shard, hash, holder) {
+    const row = await commands.single('get', [deferralKey(shard, hash)])
+    if (row === null) return undefined
+    const deferral = parseDeferralRow(shard, hash, bytesOf(row))
+    return deferral.holder === holder ? deferral.grantId : undefined
+  },
+
   async cancel(shard, hash, holder, events) {
     const reply = await commands.change(
       CANCEL,

@@ -167,6 +167,17 @@ export function describeDeferrals(context: Context): void {
       expect(await expectNothingChanged(stores(), shop, {}, () => cancel(shop, deferral))).toEqual({ kind: 'unknown' })
     })
 
+    test('its grant is told to its holder, whatever has become of it, and to nobody else', async () => {
+      const { shop, grant, deferral } = await withDeferral()
+      const { hash, holder } = deferral
+      const grantOf = (asked: DeferralRecord) => stores().deferrals.grantOf(shop.shard, asked.hash, asked.holder)
+      expect(await expectNothingChanged(stores(), shop, {}, () => grantOf(deferral))).toBe(grant.id)
+      expect(await grantOf({ ...deferral, holder: uniqueKey() })).toBeUndefined()
+      expect(await grantOf({ ...deferral, hash: uniqueKey() })).toBeUndefined()
+      await stores().deferrals.cancel(shop.shard, hash, holder, [])
+      expect(await grantOf(deferral)).toBe(grant.id)
+    })
+
     test('of fifty at once, one appends', async () => {
       const { shop, deferral } = await withDeferral()
       const before = await lines(stores(), shop)

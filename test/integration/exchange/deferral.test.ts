@@ -415,6 +415,17 @@ describe.each(STORES)('Deferred Token Response, on $name', (store) => {
       expect((await cancel(run, code)).status).toBe(200)
     })
 
+    test('the evidence names the grant, and the run where an assertion says which', async () => {
+      const run = stage.newRun()
+      const { code, grantId } = await stage.deferred(run)
+      await cancel(run, code)
+      await cancel(run, code)
+      const events = await stage.events(`grant_id=${grantId}`)
+      const cancelled = events.filter(({ type }) => type === 'deferral.cancelled')
+      expect(cancelled).toMatchObject([{ grant_id: grantId, workload: expect.stringContaining('spiffe://') }])
+      expect(events.map(({ type }) => type)).toEqual(['grant.requested', 'deferral.cancelled', 'grant.withdrawn'])
+    })
+
     test('while others wait, their request stays', async () => {
       const run = stage.newRun()
       const [one, two] = [await stage.deferred(run), await stage.deferred(run)]
