@@ -13,10 +13,19 @@ import { keyNames, type ProofOfPossession } from '../workloads/possession.js'
 import type { Workload } from '../workloads/workload.js'
 import { claimsOn } from './assertion-claim.js'
 import { canonicalTerms, digestOf } from './digest.js'
-import type { Access, AuthorizationDetail, CertificateNames, CredentialType, Delegate, Grant, Terms } from './grant.js'
+import type {
+  Access,
+  AuthorizationDetail,
+  Binding,
+  CertificateNames,
+  CredentialType,
+  Delegate,
+  Grant,
+  Terms,
+} from './grant.js'
 import type { GrantDeps } from './grant-deps.js'
 import type { GrantIndex } from './grant-store.js'
-import { joinTiers, type JoinedTier } from './join-tiers.js'
+import { joinBindings, joinTiers, type JoinedTier } from './join-tiers.js'
 import { startedByOf } from './separation.js'
 import { submitGrant } from './submit-grant.js'
 import { anchorKeyOf, hasRunIds, whereaboutsOf } from './whereabouts.js'
@@ -34,6 +43,8 @@ export interface GrantBody {
   readonly credential: {
     readonly types: readonly CredentialType[]
     readonly max_ttl_seconds?: number
+    /** In force is the stronger of this and the tier's. */
+    readonly binding: Binding
     readonly names?: CertificateNames
   }
   readonly delegation: Terms['delegation']
@@ -189,7 +200,9 @@ function resolveAll(deps: GrantDeps, body: GrantBody): Result<AllAsked, GrantRef
     guards.push(...resolved.value.guards)
   }
   const tier = joinTiers([...new Set(guards.map((guard) => guard.tier))])
-  return tier === undefined ? refuse({ reason: 'tiers_incompatible' }) : ok({ access, guards, tier })
+  const binding = joinBindings(tier?.binding, body.credential.binding)
+  if (tier === undefined || binding === undefined) return refuse({ reason: 'tiers_incompatible' })
+  return ok({ access, guards, tier: { ...tier, binding } })
 }
 
 function measureRefusal(body: GrantBody, tier: JoinedTier): GrantRefusal | undefined {

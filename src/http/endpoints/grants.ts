@@ -111,6 +111,7 @@ const bodySchema = z.strictObject({
         .transform((types) => [...new Set(types)].sort())
         .prefault(['jwt']),
       max_ttl_seconds: z.int().min(1).max(3600).optional(),
+      binding: z.enum(['none', 'dpop', 'mtls', 'any']).default('none'),
       names: namesSchema.optional(),
     })
     .prefault({}),
@@ -168,7 +169,7 @@ function refusalAnswerOf(refusal: GrantRefusal): HttpAnswer {
     case 'details_invalid':
       return no(400, 'authorization_details are not acceptable')
     case 'tiers_incompatible':
-      return no(400, 'these scopes cannot be granted together: they need different bindings')
+      return no(400, 'this cannot be granted together: it needs different bindings')
     case 'delegate_missing':
       return no(400, 'say whom it is for: delegate is missing')
     case 'delegate_not_self':

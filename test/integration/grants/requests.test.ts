@@ -1,5 +1,6 @@
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals'
 import { agentId, DEPLOY, errorOf, exchangeForm, openStage, OTHER, type Run, type Stage } from '../exchange/stage.js'
+import { dpopClient } from '../../support/dpop.js'
 import { STORES } from '../exchange/stores.js'
 
 describe.each(STORES)('contract §1, A grant: asked for beforehand, on $name', (store) => {
@@ -73,6 +74,40 @@ describe.each(STORES)('contract §1, A grant: asked for beforehand, on $name', (
     await stage.review(String(body['id']), 'approve')
     const used = await stage.token(exchangeForm(await run.assertion(), { scope: 'deploy:production', lifetime: '200' }))
     expect(used.body['expires_in']).toBe(30)
+  })
+
+  describe('credential.binding: what its credentials must be bound to', () => {
+    const bindingOf = async (change: Record<string, unknown>) => {
+      const { body } = await ask(await stage.newRun().assertion(), { ...BODY, ...change })
+      return (body['credential'] as Record<string, unknown> | undefined)?.['binding']
+    }
+    const KEYED = { access: [{ audience: DEPLOY, scope: 'deploy:keyed-production' }] }
+
+    test('in force is the stronger of what is asked for and what the tier asks for', async () => {
+      expect(await bindingOf({ credential: { types: ['jwt'], max_ttl_seconds: 60, binding: 'dpop' } })).toBe('dpop')
+      expect(await bindingOf({ credential: { binding: 'none' } })).toBe('none')
+      expect(await bindingOf({ ...KEYED, credential: { binding: 'none' } })).toBe('dpop')
+      expect(await bindingOf({ ...KEYED, credential: { binding: 'any' } })).toBe('dpop')
+    })
+
+    test('dpop and mtls cannot be joined, and another one is unknown', async () => {
+      const run = stage.newRun()
+      const both = { ...BODY, ...KEYED, credential: { binding: 'mtls' } }
+      expect(await ask(await run.assertion(), both)).toMatchObject({ status: 400 })
+      expect((await ask(await run.assertion(), { ...BODY, credential: { binding: 'key' } })).status).toBe(400)
+    })
+
+    test('what was approved with a binding gives nothing without one', async () => {
+      const run = stage.newRun()
+      const { body } = await ask(await run.assertion(), { ...BODY, credential: { binding: 'dpop' } })
+      await stage.review(String(body['id']), 'approve')
+      const form = { scope: 'deploy:production' }
+      expect(errorOf(await stage.token(exchangeForm(await run.assertion(), form)))).toBe('invalid_dpop_proof')
+      const client = dpopClient(stage.broker, () => stage.clock.now())
+      const used = await client.post('/token', exchangeForm(await run.assertion(), form))
+      expect(used.body).toMatchObject({ token_type: 'DPoP', grant_id: body['id'] })
+      stage.broker.secrets.keep(String(used.body['access_token']), 'a credential')
+    })
   })
 
   describe('what a workload may not ask for', () => {
