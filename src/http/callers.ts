@@ -195,9 +195,9 @@ function dpopUnauthorized(code: keyof typeof DPOP_TITLES, reason: string | undef
 /** RFC 9449 §9. The nonce itself is in every answer to a proof (`dispatch.ts`). Who is asked for one has failed at nothing yet. */
 const dpopNonceNeeded = (): HttpAnswer => dpopUnauthorized('use_dpop_nonce', undefined)
 
-/** RFC 6750 §3: without a token, no error code. */
+/** RFC 6750 §3: without a token, no error code; `realm`, since a challenge by Bearer has at least one parameter. */
 function unauthorized(reason: string | undefined): HttpAnswer {
-  const challenge = reason === undefined ? `Bearer, DPoP ${ALGS}` : 'Bearer error="invalid_token"'
+  const challenge = reason === undefined ? `Bearer realm="errand", DPoP ${ALGS}` : 'Bearer error="invalid_token"'
   const title =
     reason === undefined
       ? 'send a Bearer token: an assertion, or a token of a person'

@@ -147,7 +147,7 @@ describe.each(STORES)('contract §1, Review, on $name', (store) => {
         })
         expect(answer.status).toBe(401)
         expect(answer.headers.get('www-authenticate')).toMatch(
-          token === undefined ? /^Bearer, DPoP algs="[A-Za-z0-9 ]+"$/ : /^Bearer error="invalid_token"/,
+          token === undefined ? /^Bearer realm="errand", DPoP algs="[A-Za-z0-9 ]+"$/ : /^Bearer error="invalid_token"/,
         )
       }
     })

@@ -149,10 +149,10 @@ describe('RFC 6749: the token endpoint', () => {
 })
 
 describe('RFC 6750: Bearer tokens at the JSON endpoints', () => {
-  test('RFC 6750 §3: without a token the challenge has no error code', async () => {
+  test('RFC 6750 §3: without a token the challenge has no error code, and a parameter all the same', async () => {
     const answer = await broker.call('GET', '/grants')
     expect(answer.status).toBe(401)
-    expect(answer.headers.get('www-authenticate')).toMatch(/^Bearer, DPoP algs="[\w ]+"$/)
+    expect(answer.headers.get('www-authenticate')).toMatch(/^Bearer realm="errand", DPoP algs="[\w ]+"$/)
   })
 
   test('RFC 6750 §3.1: a token that is not acceptable is invalid_token', async () => {
