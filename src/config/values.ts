@@ -217,7 +217,6 @@ export const storeUrl = () =>
     return parsed.ok ? undefined : parsed.refusal
   })
 
-/** CRLs and OCSP are fetched over plain http: they are signed, and https could need them first (RFC 5280 §8). */
 /** Where clients with certificates come in: only its origin, the paths are the issuer's. */
 export const mutualTlsUrl = () =>
   checkedText('an https URL of host and port alone', (text) => {
@@ -227,11 +226,17 @@ export const mutualTlsUrl = () =>
     return origin === text ? undefined : { message: 'is not an origin', remedy: `write ${origin}` }
   })
 
-/** Stands in certificates: ASCII, and nothing that a client would have to leave out. */
+/**
+ * Stands in certificates: ASCII, and nothing that a client would have to leave out. Plain http: what is fetched there is
+ * signed, and https could need it first (RFC 5280 §8).
+ */
 export const pkiUrl = () =>
   checkedText('an http URL without query and fragment', (text) => {
-    if (!URL.canParse(text) || !/^https?:$/.test(new URL(text).protocol)) return { message: 'is not a URL' }
-    const { origin, pathname } = new URL(text)
+    if (!URL.canParse(text)) return { message: 'is not a URL' }
+    const { protocol, origin, pathname } = new URL(text)
+    if (protocol === 'https:')
+      return { message: 'is not plain http', remedy: `write ${text.replace(/^https/i, 'http')}` }
+    if (protocol !== 'http:') return { message: 'is not a URL' }
     const canonical = origin + pathname.replace(/\/+$/, '')
     if (text.replace(/\/+$/, '') === canonical) return undefined
     return { message: 'has a query, a fragment, or another than its canonical form', remedy: `write ${canonical}` }

@@ -781,6 +781,13 @@ const rows: readonly Row[] = [
   ),
 
   // The certificate authority
+  row(
+    'RFC 5280 §8: what stands in certificates is not https',
+    { pki: { url: 'https://pki.errand.example.com' } },
+    /is not plain http/,
+    /write http:\/\/pki\.errand\.example\.com/,
+    { path: 'pki.url' },
+  ),
   row('the pki has a URL', { pki: { url: 'errand' } }, /not a URL/, /http URL/, { path: 'pki.url' }),
   row(
     'what stands in certificates has no query',
