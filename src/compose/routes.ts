@@ -145,6 +145,7 @@ const publicRoutes = ({ settings }: Base, { keys, authorities, pki }: RouteParts
     clientAlgs: [...ALGORITHMS.keys()],
     dpopAlgs: DPOP_ALGORITHMS,
     ...mutualTlsOf(settings),
+    certificateClients: settings.workloads.some(({ preset }) => preset === 'spiffe'),
     detailTypes: [
       ...new Set([...settings.catalogue.resources.values()].flatMap((resource) => [...resource.details.keys()])),
     ],

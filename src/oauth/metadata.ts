@@ -14,6 +14,8 @@ export interface MetadataFacts {
   readonly dpopAlgs: readonly string[]
   /** Somewhere clients can show certificates. */
   readonly mutualTls: boolean
+  /** What authenticates a client without an assertion there: some workloads have X.509-SVIDs. */
+  readonly certificateClients: boolean
   /** The base of the endpoints there, like the issuer, where it is known. */
   readonly mutualTlsBase: string | undefined
 }
@@ -25,6 +27,7 @@ export function authorizationServerMetadata({
   detailTypes,
   dpopAlgs,
   mutualTls,
+  certificateClients,
   mutualTlsBase,
 }: MetadataFacts): Readonly<Record<string, unknown>> {
   return {
@@ -39,7 +42,11 @@ export function authorizationServerMetadata({
     response_types_supported: [],
     grant_types_supported: [GRANT_TYPE.tokenExchange, GRANT_TYPE.clientCredentials, GRANT_TYPE.deferred],
     // A workload's assertion is its subject_token, with no client authentication on top; or its client_assertion.
-    token_endpoint_auth_methods_supported: ['none', 'private_key_jwt'],
+    token_endpoint_auth_methods_supported: [
+      'none',
+      'private_key_jwt',
+      ...(mutualTls && certificateClients ? ['tls_client_auth'] : []),
+    ],
     token_endpoint_auth_signing_alg_values_supported: clientAlgs,
     introspection_endpoint_auth_methods_supported: [
       'private_key_jwt',

@@ -112,6 +112,7 @@ async function startEdge({
       dpopAlgs: ['ES256'],
       mutualTls: false,
       mutualTlsBase: undefined,
+      certificateClients: false,
     }),
     ...healthRoutes(readiness),
     metricsRoute(metrics, () => undefined),

@@ -225,6 +225,11 @@ describe('X.509-SVIDs by mutual TLS', () => {
     expect((await ask([certify({ ...times })], '/grants', undefined)).status).toBe(401)
   })
 
+  test('RFC 8414 §2: that a certificate authenticates is in the metadata', async () => {
+    const { body } = await broker.call('GET', '/.well-known/oauth-authorization-server')
+    expect(body['token_endpoint_auth_methods_supported']).toContain('tls_client_auth')
+  })
+
   test('what is deferred can be polled by the same certificate alone', async () => {
     const form = { scope: 'deploy:production', completion_mode: 'deferred', purpose: 'pay', task: 'later' }
     const deferred = await ask([svid, prod.issuing], '/token', clientForm(form))

@@ -9,6 +9,7 @@ const facts = {
   dpopAlgs: ['ES256', 'EdDSA'],
   mutualTls: false,
   mutualTlsBase: undefined,
+  certificateClients: false,
 }
 
 describe('RFC 8414: metadata', () => {
@@ -58,6 +59,20 @@ describe('RFC 8414: metadata', () => {
       },
       introspection_endpoint_auth_methods_supported: expect.arrayContaining(['tls_client_auth']),
     })
+  })
+
+  test('RFC 8705 §2.1: where an X.509-SVID is a client, mutual TLS is one of the ways to authenticate', () => {
+    const METHODS = 'token_endpoint_auth_methods_supported'
+    const taken = authorizationServerMetadata({ ...facts, mutualTls: true, certificateClients: true })
+    expect(taken).toHaveProperty(METHODS, ['none', 'private_key_jwt', 'tls_client_auth'])
+    expect(authorizationServerMetadata({ ...facts, mutualTls: true })).toHaveProperty(METHODS, [
+      'none',
+      'private_key_jwt',
+    ])
+    expect(authorizationServerMetadata({ ...facts, certificateClients: true })).toHaveProperty(METHODS, [
+      'none',
+      'private_key_jwt',
+    ])
   })
 
   test('RFC 9396 §10: types of authorization_details, when there are any', () => {
