@@ -2,9 +2,9 @@ import { X509Certificate } from 'node:crypto'
 import type { EpochSeconds } from '../runtime/clock.js'
 import { Fault } from '../runtime/fault.js'
 import { parseCredentialId, type CredentialId } from '../runtime/ids.js'
+import { parseSpiffeId } from '../workloads/spiffe-uri.js'
 import {
   bitString,
-  boolean,
   encode,
   explicit,
   ia5String,
@@ -21,8 +21,10 @@ import {
   type DerValue,
 } from '../x509/write-der.js'
 import type { CertificateRequest } from '../x509/csr.js'
+import { authorityKeyIdentifier, crlDistributionPoint, extension, uriName } from '../x509/extension.js'
 import { isCommonName, isDnsName } from '../x509/name-syntax.js'
 import { OIDS } from '../x509/oids.js'
+import { toPem } from '../x509/pem.js'
 import { requireAlgorithm, signBytes } from '../x509/signing.js'
 import { keyIdentifierOfBits } from '../x509/spki.js'
 import type { Authority, AuthorityUrls } from './authority.js'
@@ -71,20 +73,8 @@ export function issueCertificate(template: CertificateTemplate): string {
   const signature = signBytes(authority.privateKey, tbs)
   const certificate = encode(sequence(raw(tbs), issuing.algorithm, bitString(signature)))
   checkCertificate(certificate, template, issuing)
-  return pemOf(certificate) + issuing.chain
+  return toPem('CERTIFICATE', certificate) + issuing.chain
 }
-
-const PEM_LINE = 64
-
-/** RFC 7468 §5. */
-function pemOf(der: Buffer): string {
-  const text = der.toString('base64')
-  let lines = ''
-  for (let at = 0; at < text.length; at += PEM_LINE) lines += `${text.slice(at, at + PEM_LINE)}\n`
-  return `-----BEGIN CERTIFICATE-----\n${lines}-----END CERTIFICATE-----\n`
-}
-
-const SPIFFE_ID = /^spiffe:\/\/[a-z0-9._-]+(?:\/[A-Za-z0-9._-]+)+$/
 
 function checkTemplate({ id, spiffeId, names, notBefore, notAfter, authority }: CertificateTemplate): void {
   const isWhole = Number.isSafeInteger(notBefore) && Number.isSafeInteger(notAfter)
@@ -92,7 +82,7 @@ function checkTemplate({ id, spiffeId, names, notBefore, notAfter, authority }: 
     throw new RangeError(`a certificate lives for 1 to ${MAX_LIFETIME} whole seconds`)
   if (notAfter > authority.notAfter) throw new RangeError('a certificate ends with its authority at the latest')
   if (parseCredentialId(id) === undefined) throw new RangeError('a certificate has a credential id')
-  if (!SPIFFE_ID.test(spiffeId)) throw new RangeError('a certificate is for a SPIFFE id')
+  if ((parseSpiffeId(spiffeId)?.path ?? '') === '') throw new RangeError('a certificate is for a SPIFFE id')
   if (names?.commonName !== undefined && !isCommonName(names.commonName))
     throw new RangeError('the common name cannot stand in a certificate')
   if (names?.dns.every(isDnsName) === false) throw new RangeError('a DNS name cannot stand in a certificate')
@@ -130,15 +120,8 @@ function issuingBy(authority: Authority): Issuing {
 
 const asEncoded = (value: DerValue): DerValue => raw(encode(value))
 
-const extension = (type: DerValue, value: DerValue | Buffer, critical = false): DerValue => {
-  const content = octetString(Buffer.isBuffer(value) ? value : encode(value))
-  // FALSE is the default, and DER leaves defaults out (X.690 §11.5).
-  return critical ? sequence(type, TRUE, content) : sequence(type, content)
-}
-
 const encodedOid = (dotted: string): DerValue => asEncoded(oid(dotted))
 
-const TRUE = asEncoded(boolean(true))
 const VERSION_3 = asEncoded(explicit(0, integer(2)))
 const EMPTY_NAME = asEncoded(sequence())
 const COMMON_NAME = encodedOid(OIDS.commonName)
@@ -154,27 +137,21 @@ const DIGITAL_SIGNATURE = 0
  * that an RSA key has (§4.2.1.12).
  */
 const CONSTANT_EXTENSIONS: readonly DerValue[] = [
-  extension(oid(OIDS.basicConstraints), sequence(), true),
-  extension(oid(OIDS.keyUsage), namedBits([DIGITAL_SIGNATURE]), true),
-  extension(oid(OIDS.extKeyUsage), sequence(oid(OIDS.clientAuth))),
+  extension(OIDS.basicConstraints, sequence(), true),
+  extension(OIDS.keyUsage, namedBits([DIGITAL_SIGNATURE]), true),
+  extension(OIDS.extKeyUsage, sequence(oid(OIDS.clientAuth))),
 ].map(asEncoded)
 
-const authorityKeyIdentifier = (keyId: Buffer): DerValue =>
-  extension(oid(OIDS.authorityKeyIdentifier), sequence(implicit(0, octetString(keyId))))
-
-const URI = 6
 const DNS_NAME = 2
-const uri = (text: string): DerValue => implicit(URI, ia5String(text))
 
 function revocationPointers(urls: AuthorityUrls | undefined): readonly DerValue[] {
   if (urls === undefined) return []
   return [
     extension(
-      oid(OIDS.authorityInfoAccess),
-      sequence(sequence(oid(OIDS.ocsp), uri(urls.ocsp)), sequence(oid(OIDS.caIssuers), uri(urls.issuer))),
+      OIDS.authorityInfoAccess,
+      sequence(sequence(oid(OIDS.ocsp), uriName(urls.ocsp)), sequence(oid(OIDS.caIssuers), uriName(urls.issuer))),
     ),
-    // DistributionPoint with a fullName (RFC 5280 §4.2.1.13).
-    extension(oid(OIDS.crlDistributionPoints), sequence(sequence(explicit(0, implicit(0, sequence(uri(urls.crl))))))),
+    crlDistributionPoint(urls.crl),
   ]
 }
 
@@ -210,7 +187,7 @@ const subjectOf = (commonName: string): DerValue => sequence(set(sequence(COMMON
 /** Critical when there is no other name (RFC 5280 §4.2.1.6). */
 function subjectAltName({ spiffeId, names }: CertificateTemplate): DerValue {
   const dns = (names?.dns ?? []).map((name) => implicit(DNS_NAME, ia5String(name)))
-  return extension(SUBJECT_ALT_NAME, sequence(uri(spiffeId), ...dns), names?.commonName === undefined)
+  return extension(SUBJECT_ALT_NAME, sequence(uriName(spiffeId), ...dns), names?.commonName === undefined)
 }
 
 /**

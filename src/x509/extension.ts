@@ -7,6 +7,7 @@ import {
   implicit,
   octetString,
   oid,
+  raw,
   sequence,
   type DerValue,
 } from './write-der.js'
@@ -30,8 +31,18 @@ export function readExtension(node: DerNode): Extension | undefined {
   return value === undefined ? undefined : { type, critical, value }
 }
 
-export const extension = (type: string, value: DerValue, critical = false): DerValue =>
-  sequence(oid(type), ...(critical ? [boolean(true)] : []), octetString(encode(value)))
+const TRUE = raw(encode(boolean(true)))
+
+/**
+ * @param type an OID; encoded before, where many are written
+ * @param value a Buffer is DER already
+ */
+export const extension = (type: string | DerValue, value: DerValue | Buffer, critical = false): DerValue =>
+  sequence(
+    typeof type === 'string' ? oid(type) : type,
+    ...(critical ? [TRUE] : []),
+    octetString(Buffer.isBuffer(value) ? value : encode(value)),
+  )
 
 /** Whose key signed it (RFC 5280 §4.2.1.1): by the identifier of the key alone. */
 export const authorityKeyIdentifier = (keyId: Uint8Array): DerValue =>

@@ -1,10 +1,14 @@
 /** What the labels that we read and write stand for (RFC 7468 §4 to §10). */
 export type PemLabel = 'CERTIFICATE' | 'CERTIFICATE REQUEST' | 'X509 CRL'
 
-/** RFC 7468 §2: lines of 64 characters. */
+/** RFC 7468 §2: characters. */
+const LINE = 64
+
 export function toPem(label: PemLabel, der: Uint8Array): string {
   const body = Buffer.from(der.buffer, der.byteOffset, der.length).toString('base64')
-  return `-----BEGIN ${label}-----\n${body.replaceAll(/.{1,64}/g, '$&\n')}-----END ${label}-----\n`
+  let lines = ''
+  for (let at = 0; at < body.length; at += LINE) lines += `${body.slice(at, at + LINE)}\n`
+  return `-----BEGIN ${label}-----\n${lines}-----END ${label}-----\n`
 }
 
 /** The content of each block with this label, in order; `undefined` when there is none, or one is broken. Text around blocks is skipped (RFC 7468 §2). */

@@ -7,6 +7,7 @@ import { anchorKeyOf } from '../../grants/whereabouts.js'
 import { lengthOf, plainText } from '../../oauth/plain-text.js'
 import { parseScope } from '../../oauth/scope.js'
 import { parseGrantId } from '../../runtime/ids.js'
+import { PLAIN_COMMON_NAME, PLAIN_DNS_NAME } from '../../x509/name-syntax.js'
 import { jsonAnswer, type HttpAnswer } from '../answer.js'
 import { forbidden, hasRole, identify, unknownResource, type Caller, type CallerDeps } from '../callers.js'
 import type { Cursors } from '../cursor.js'
@@ -56,17 +57,14 @@ const shown = (longest: number) =>
     .refine((text) => lengthOf(text) <= longest, `more than ${longest} characters`)
     .transform(plainText)
 
-/** Long enough for every database role (RFC 5280 appendix A.1, ub-common-name); ASCII, so that what people approve is what it looks like. */
-const COMMON_NAME = /^[!-~](?:[ -~]{0,62}[!-~])?$/
-/** Letters, digits and hyphens (RFC 1123 §2.1), lowercase, as DNS compares them; no wildcard, no IP address. */
-const DNS_NAME =
-  /^(?=.{1,253}$)(?!(?:.*\.)?\d+$)(?:[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?\.)*[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?$/
-
 const namesSchema = z
   .strictObject({
-    common_name: z.string().regex(COMMON_NAME, 'not a common name: 1 to 64 printable ASCII characters').optional(),
+    common_name: z
+      .string()
+      .regex(PLAIN_COMMON_NAME, 'not a common name: 1 to 64 printable ASCII characters')
+      .optional(),
     dns: z
-      .array(z.string().regex(DNS_NAME, 'not a DNS name in lowercase'))
+      .array(z.string().regex(PLAIN_DNS_NAME, 'not a DNS name in lowercase'))
       .max(16)
       .transform((names) => [...new Set(names)].sort())
       .prefault([]),
