@@ -35,7 +35,7 @@ export type ApiServerBehaviour =
   | { readonly kind: 'redirecting'; readonly to: string; readonly status: number }
   | { readonly kind: 'silent' | 'dripping' | 'hanging_up' }
   | { readonly kind: 'huge'; readonly bytes: number }
-  | { readonly kind: 'late'; readonly ms: number }
+  | { readonly kind: 'held'; readonly until: Promise<void> }
 
 export async function startApiServer(tls: { readonly key: string; readonly cert: string }): Promise<ApiServer> {
   const pods = new Set<string>()
@@ -151,9 +151,9 @@ function answer(
     case 'huge':
       send(' '.repeat(behaviour.bytes))
       return
-    case 'late':
-      setTimeout(() => {
+    case 'held':
+      void behaviour.until.then(() => {
         send(status)
-      }, behaviour.ms)
+      })
   }
 }

@@ -20,7 +20,7 @@ describe('docs/operating.md, "While Redis is away"', () => {
   const metrics = async (): Promise<string> => (await fetch(`${broker.url}/metrics`)).text()
 
   const untilReady = async (): Promise<number> => {
-    for (let attempt = 0; attempt < 100; attempt += 1) {
+    for (let attempt = 0; attempt < 600; attempt += 1) {
       if ((await statusOf('/readyz')) === 200) return 200
       await new Promise((resolve) => setTimeout(resolve, 100))
     }

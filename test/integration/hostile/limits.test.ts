@@ -256,6 +256,6 @@ describe('the issuer of workloads is down', () => {
     }
     const started = performance.now()
     expect(await broker.post('/token', exchangeForm(await ci.sign(claims)))).toMatchObject({ status: 503 })
-    expect(performance.now() - started).toBeLessThan(12_000)
+    expect(performance.now() - started).toBeLessThan(60_000)
   })
 })

@@ -1,9 +1,12 @@
 import { connect, type Socket } from 'node:net'
 
+/** How long the first bytes may take: a slow machine is no silence. */
+const FIRST_WITHIN_MS = 30_000
+
 /** A client without manners: it sends what it is told to, byte for byte. */
 export interface RawConnection {
   send(bytes: string | Buffer): void
-  /** Everything until the server ends the connection, or until it has been silent for so long. */
+  /** Everything until the server ends the connection, or until it has been silent for so long after its first bytes. */
   receive(silentMs?: number): Promise<string>
   /** The connection breaks off, without a farewell. */
   reset(): void
@@ -24,7 +27,7 @@ export function openRaw(port: number): Promise<RawConnection> {
         async receive(silentMs = 3000) {
           let quiet = 0
           let seen = 0
-          while (!ended && quiet < silentMs) {
+          while (!ended && quiet < (seen === 0 ? FIRST_WITHIN_MS : silentMs)) {
             await new Promise((next) => setTimeout(next, 20))
             quiet = chunks.length === seen ? quiet + 20 : 0
             seen = chunks.length

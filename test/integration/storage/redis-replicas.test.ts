@@ -14,7 +14,7 @@ const record = (stores: Stores) => {
 }
 
 const eventually = async (check: () => Promise<boolean>): Promise<void> => {
-  for (let attempt = 0; attempt < 200; attempt += 1) {
+  for (let attempt = 0; attempt < 1200; attempt += 1) {
     if (await check().catch(() => false)) return
     await sleep(50)
   }
@@ -74,7 +74,7 @@ describe('Sentinel', () => {
       sentinel: true,
       settings: {
         'sentinel monitor': `mymaster 127.0.0.1 ${master.port} 1`,
-        'sentinel down-after-milliseconds': 'mymaster 500',
+        'sentinel down-after-milliseconds': 'mymaster 3000',
         'sentinel failover-timeout': 'mymaster 3000',
       },
     })
@@ -88,7 +88,7 @@ describe('Sentinel', () => {
       durability: 'strict',
       replicas: 0,
       clock: systemClock,
-      commandTimeoutMs: 500,
+      commandTimeoutMs: 3000,
     })
   })
   afterAll(async () => {
