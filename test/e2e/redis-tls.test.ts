@@ -83,7 +83,7 @@ async function serve(url: string, env: NodeJS.ProcessEnv, secret: string): Promi
   for (const stream of [child.stdout, child.stderr])
     stream.setEncoding('utf8').on('data', (chunk: string) => (said += chunk))
   try {
-    for (let attempt = 0; attempt < 400 && child.exitCode === null; attempt += 1) {
+    for (let attempt = 0; attempt < 4000 && child.exitCode === null; attempt += 1) {
       const answer = await fetch(`${own}/readyz`).catch(() => undefined)
       if (answer?.status === 200) return { ready: true, said }
       await sleep(50)

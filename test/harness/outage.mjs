@@ -21,8 +21,8 @@ import { createWorld } from './parts/world.mjs'
 const CONNECTIONS = 80
 const LEAST_IN_FLIGHT = 64
 const DOWN_MS = 700
-const RECOVERED_WITHIN_MS = 10_000
-const CONFIRMED_WITHIN_MS = 8000
+const RECOVERED_WITHIN_MS = 60_000
+const CONFIRMED_WITHIN_MS = 25_000
 /** More than a credential has to be confirmed in, seconds. */
 const UNTIL_VOIDED = 45
 
@@ -118,7 +118,7 @@ async function outageFaults(world, trail, { attempts, completions }) {
       return standing().length === 0
     },
     'what was not handed out is voided',
-    10_000,
+    60_000,
   ).catch(() => undefined)
   for (const [id] of standing()) faults.push(`not handed out, and not voided: ${id}`)
   for (const id of handedOut) if (trail.voided.has(id)) faults.push(`handed out, and voided: ${id}`)

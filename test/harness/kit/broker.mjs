@@ -51,7 +51,7 @@ export async function startBroker({ name, ci, corp, store, nodeFlags = [], env, 
       ipc,
       env: { ERRAND_CONFIG: file, ...env?.(directory) },
     })
-    await until(() => isHealthy(url, started, log), 'the broker answers', 30_000)
+    await until(() => isHealthy(url, started, log), 'the broker answers', 120_000)
     return started
   }
   /** @type {import('node:child_process').ChildProcess | undefined} */

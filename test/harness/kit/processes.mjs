@@ -110,7 +110,7 @@ export const sleep = (ms) => new Promise((resolve) => setTimeout(resolve, ms))
  * @param {string} what
  * @param {number} [withinMs]
  */
-export async function until(isSo, what, withinMs = 15_000) {
+export async function until(isSo, what, withinMs = 60_000) {
   const deadline = performance.now() + withinMs
   while (!(await isSo())) {
     if (performance.now() > deadline) throw new Error(`${what}: not within ${String(withinMs)} ms`)

@@ -53,7 +53,7 @@ function confirmedInTime(marks) {
   return confirmed
 }
 
-const SWEPT_WITHIN_MS = 10_000
+const SWEPT_WITHIN_MS = 60_000
 
 /**
  * Everything that the lives left unsettled is due by now: the sweeper has it, or gets it.

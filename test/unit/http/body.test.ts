@@ -41,6 +41,8 @@ describe('parseJson', () => {
     fc.assert(
       fc.property(fc.jsonValue({ maxDepth: 8 }), (value) => {
         const text = JSON.stringify(value)
+        // Refused for itself, elsewhere.
+        fc.pre(!text.includes('"__proto__":'))
         expect(json(text)).toEqual({ ok: true, value: JSON.parse(text) as unknown })
       }),
     )

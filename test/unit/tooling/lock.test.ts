@@ -70,7 +70,7 @@ describe('the lock of the set-up', () => {
     writeFileSync(path, JSON.stringify(holder))
     const waited: number[] = []
     const work = withLock(path, () => Promise.resolve('done'), { pollMs: 1, onWait: ({ pid }) => waited.push(pid) })
-    await sleep(20)
+    while (waited.length === 0) await sleep(1)
     expect(waited).toEqual([process.pid])
     rmSync(path)
     await expect(work).resolves.toBe('done')

@@ -100,7 +100,7 @@ describe('patterns are anchored globs (invariant 11)', () => {
     const started = process.cpuUsage()
     for (let round = 0; round < 100; round++) expect(compiled.ok && compiled.value.matches(value)).toBe(false)
     // A matcher that backtracks does not come back from the first round; this one needs milliseconds for a hundred.
-    expect(process.cpuUsage(started).user).toBeLessThan(2_000_000)
+    expect(process.cpuUsage(started).user).toBeLessThan(20_000_000)
   })
 
   test('old and immutable GitHub subjects do not match one another’s patterns', () => {

@@ -12,6 +12,9 @@ import { aClaim, anEvent, Workshop } from '../../../support/store-records.js'
 const clock = turnableClock()
 const SMALL: DatabaseLimits = { segmentBytes: 20_000, backlogBytes: 1 << 26, retryMs: 10 }
 
+/** A shard that no test looks at. */
+const SETTLING = 15
+
 let folder: string
 let directory: string
 const opened: Stores[] = []
@@ -36,12 +39,26 @@ afterEach(async () => {
  * What a machine would find that lost its power now: the files as they are, without the lock of a living process. Files are
  * copied one after another, so that a take-over must not be running.
  */
-async function crash(): Promise<string> {
-  while ((await logs()).length > 1) await new Promise((resolve) => setTimeout(resolve, 5))
+async function crash(stores: Stores): Promise<string> {
+  await settle(stores)
   const copy = join(folder, `crashed-${Math.trunc(performance.now() * 1000)}`)
   await cp(directory, copy, { recursive: true })
   await rm(join(copy, 'lock'), { force: true })
   return copy
+}
+
+/**
+ * Waits until no segment is begun or taken over. One is begun after the last group of the one before was acknowledged, and
+ * before the next group is written: a few small groups later there is none to begin.
+ */
+async function settle(stores: Stores): Promise<void> {
+  await takenOver()
+  for (let group = 0; group < 3; group += 1) await stores.evidence.append([anEvent(SETTLING)])
+  await takenOver()
+}
+
+const takenOver = async (): Promise<void> => {
+  while ((await logs()).length > 1) await new Promise((resolve) => setTimeout(resolve, 5))
 }
 
 const logs = async () => (await readdir(directory)).filter((name) => name.startsWith('log-')).sort()
@@ -99,7 +116,7 @@ describe('what was acknowledged', () => {
     const stores = await open()
     for (const count of [1, 10, 60]) {
       const done = await work(stores, count)
-      const after = await open(await crash())
+      const after = await open(await crash(stores))
       const { shop, made } = done
       const records = await listAll(after, { anchor: { shard: shop.shard, key: shop.anchor } }, 50)
       expect(records.filter(({ id }) => made.some((grant) => grant.id === id)).length).toBe(count)
@@ -110,7 +127,7 @@ describe('what was acknowledged', () => {
   test('is there, once, when a stopped take-over is done again', async () => {
     const stores = await open(directory, { ...SMALL, segmentBytes: 1 << 26 })
     const done = await work(stores, 30)
-    const copy = await crash()
+    const copy = await crash(stores)
     const [log = ''] = (await readdir(copy)).filter((name) => name.startsWith('log-'))
     const bytes = await readFile(join(copy, log))
     await (await openEmbeddedStores({ directory: copy, clock })).close()
@@ -130,7 +147,7 @@ describe('what was acknowledged', () => {
   test('a group that was being written when the power went is left out whole', async () => {
     const stores = await open(directory, { ...SMALL, segmentBytes: 1 << 26 })
     await stores.evidence.append([anEvent(1), anEvent(1)])
-    const copy = await crash()
+    const copy = await crash(stores)
     await stores.evidence.append([anEvent(1), anEvent(1)])
     const [log = ''] = await logs()
     const bytes = await readFile(join(directory, log))
@@ -142,7 +159,7 @@ describe('what was acknowledged', () => {
     const stores = await open(directory, { ...SMALL, segmentBytes: 1 << 26 })
     await stores.evidence.append([anEvent(1)])
     await stores.evidence.append([anEvent(1)])
-    const copy = await crash()
+    const copy = await crash(stores)
     const [log = ''] = (await readdir(copy)).filter((name) => name.startsWith('log-'))
     const bytes = await readFile(join(copy, log))
     bytes[40] = (bytes[40] ?? 0) ^ 1
@@ -160,7 +177,7 @@ describe('the data directory', () => {
     await work(stores, 20)
     expect((await stat(directory)).mode & 0o777).toBe(0o700)
     // Segments come and go; the others stay.
-    while ((await logs()).length > 1) await new Promise((resolve) => setTimeout(resolve, 5))
+    await settle(stores)
     for (const name of await readdir(directory)) {
       expect([name, (await stat(join(directory, name))).mode & 0o777]).toEqual([name, 0o600])
     }
@@ -189,7 +206,7 @@ describe('a log that cannot be written', () => {
     const shop = new Workshop(7)
     const grant = shop.grant()
     await stores.grants.request(shop.request(grant))
-    // Each group begins a segment; the next one's name is taken by a folder.
+    // The first group is in the first segment, and each from then on begins one; the next one's name is taken by a folder.
     const last = Number((await logs()).at(-1)?.slice(4))
     const names = Array.from({ length: 40 }, (_, index) => `log-${String(last + 1 + index).padStart(12, '0')}`)
     await Promise.all(names.map((name) => mkdir(join(directory, name), { recursive: true })))
@@ -218,7 +235,7 @@ describe('a log that cannot be written', () => {
 })
 
 async function eventually<T>(attempt: () => Promise<T>): Promise<T> {
-  for (let n = 0; n < 200; n += 1) {
+  for (let n = 0; n < 6000; n += 1) {
     try {
       return await attempt()
     } catch {
