@@ -5,11 +5,9 @@ import { once } from 'node:events'
 import { closeSync, mkdtempSync, openSync, rmSync } from 'node:fs'
 import { availableParallelism, tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { V8_FLAGS } from '../../../config/tooling/launch.mjs'
 
 /** @typedef {import('node:child_process').ChildProcess} ChildProcess */
-
-// The same flags as the launcher's.
-const V8_FLAGS = ['--no-turbo-inline-js-wasm-calls', '--max-semi-space-size=64']
 
 /**
  * @param {readonly string[]} args for node
