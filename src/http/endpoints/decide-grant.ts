@@ -8,8 +8,10 @@ import { jsonAnswer, type HttpAnswer } from '../answer.js'
 import { forbidden, hasRole, identify, identifyPerson, stepUp } from '../callers.js'
 import { problemAnswer } from '../errors.js'
 import { grantSchema, termsSchema, viewGrant } from '../grant-view.js'
+import { PROBLEMS } from '../problems.js'
 import { jsonRoute, type Route } from '../route.js'
-import { PROBLEMS, READERS, unknownGrant, type GrantEndpointDeps } from './grants.js'
+import { READERS, unknownGrant } from './grants.js'
+import type { GrantEndpointDeps } from './request-grant.js'
 
 /** Decisions on a grant: reviews, and ending it. Never by GET, never by a link, never by a machine (invariant 7). */
 export const decisionRoutes = (deps: GrantEndpointDeps): readonly Route[] => [reviewRoute(deps), endRoute(deps)]

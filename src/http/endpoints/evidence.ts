@@ -6,9 +6,9 @@ import { parseGrantId, parseTaskId, SHARDS } from '../../runtime/ids.js'
 import { jsonAnswer, type HttpAnswer } from '../answer.js'
 import { identifyPerson, type CallerDeps } from '../callers.js'
 import { refusalAnswer } from '../errors.js'
+import { PROBLEMS } from '../problems.js'
 import { getRoute, type Route } from '../route.js'
 import { wholeNumber } from '../whole-number.js'
-import { PROBLEMS } from './grants.js'
 
 export interface EvidenceEndpointDeps {
   readonly evidence: EvidenceStore

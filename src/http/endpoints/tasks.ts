@@ -21,8 +21,8 @@ import {
   type CallerDeps,
 } from '../callers.js'
 import { problemAnswer } from '../errors.js'
+import { PROBLEMS } from '../problems.js'
 import { getRoute, jsonRoute, type Route } from '../route.js'
-import { PROBLEMS } from './grants.js'
 
 export interface TaskEndpointDeps extends GrantDeps {
   readonly callers: CallerDeps
