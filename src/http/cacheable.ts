@@ -1,6 +1,9 @@
 import { sha256Base64url } from '../runtime/digest.js'
 import type { HttpAnswer, RequestContext } from './answer.js'
 
+/** What a route that answers so says of it. */
+export const NOT_MODIFIED = { 304: { description: 'It has not changed' } } as const
+
 /** A public document that may be kept for so long, and asked for again by its `ETag` (RFC 9110 §13.1.2, RFC 9111). */
 export function cacheable(
   body: unknown,

@@ -33,6 +33,9 @@ export function undocumented(document: OpenapiDocument, answer: ObservedAnswer):
   if (!operation) return [`${answer.method} ${answer.path} is not described`]
   const response = operation.responses[String(answer.status)] ?? operation.responses['default']
   if (!response) return [`status ${answer.status} is not described`]
+  // What is no error is not described by `default`.
+  if (answer.status < 400 && operation.responses[String(answer.status)] === undefined)
+    return [`status ${answer.status} is not described`]
   if (answer.status === 304 || answer.status === 204) return answer.body === '' ? [] : ['there is a body']
   const type = (answer.contentType ?? '').split(';')[0]?.trim() ?? ''
   const content = response.content?.[type]

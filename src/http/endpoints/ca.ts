@@ -4,7 +4,7 @@ import { authorityIdOf } from '../../issuance/make-authority.js'
 import type { AuthorityRing } from '../../issuance/authority-ring.js'
 import { CRL_LIFETIME } from '../../revocation/crl.js'
 import { toPem } from '../../x509/pem.js'
-import { cacheable, unlessKnown } from '../cacheable.js'
+import { cacheable, NOT_MODIFIED, unlessKnown } from '../cacheable.js'
 import { refusalAnswer } from '../errors.js'
 import { getRoute, type Route, type Service } from '../route.js'
 
@@ -33,7 +33,7 @@ export const caRoutes = (authorities: Authorities): readonly Route[] => [
     path: '/ca',
     operationId: 'getAuthorities',
     summary: 'The certificates of the authorities, the one that signs first, each followed by what is above it',
-    responses: { 200: { description: 'PEM', mediaType: 'application/pem-certificate-chain' } },
+    responses: { 200: { description: 'PEM', mediaType: 'application/pem-certificate-chain' }, ...NOT_MODIFIED },
     handle: (_request, context) => {
       const pem = authorities.certificates().map((der) => toPem('CERTIFICATE', der))
       return cacheable(pem.join(''), MAX_AGE, context, 'application/pem-certificate-chain')
@@ -44,7 +44,7 @@ export const caRoutes = (authorities: Authorities): readonly Route[] => [
     path: '/ca/{id}',
     operationId: 'getAuthority',
     summary: 'The certificate of one authority',
-    responses: { 200: { description: 'DER (RFC 2585 §4.1)', mediaType: 'application/pkix-cert' } },
+    responses: { 200: { description: 'DER (RFC 2585 §4.1)', mediaType: 'application/pkix-cert' }, ...NOT_MODIFIED },
     handle: ({ params }, context) => {
       const found = authorities.certificates().find((der) => authorityIdOf(der) === params['id'])
       if (found === undefined) return refusalAnswer({ reason: 'not_found' }, 'problem')
@@ -78,7 +78,7 @@ export const bundleRoute = (authorities: Authorities): Route =>
     summary: 'The X.509 trust bundle of the trust domain (SPIFFE)',
     tag: 'pki',
     query: z.looseObject({}),
-    responses: { 200: { description: 'The bundle', schema: bundleSchema } },
+    responses: { 200: { description: 'The bundle', schema: bundleSchema }, ...NOT_MODIFIED },
     handle: (_request, context) => {
       const keys = authorities.anchors().map((der) => ({
         ...new X509Certificate(der).publicKey.export({ format: 'jwk' }),

@@ -2,7 +2,7 @@ import { z } from 'zod'
 import type { Crls, ServedCrl } from '../../revocation/crl.js'
 import { toPem } from '../../x509/pem.js'
 import type { HttpAnswer, RequestContext } from '../answer.js'
-import { unlessKnown } from '../cacheable.js'
+import { NOT_MODIFIED, unlessKnown } from '../cacheable.js'
 import { problemAnswer, refusalAnswer } from '../errors.js'
 import { getRoute, type Route } from '../route.js'
 import { PKI_SERVICES } from './ca.js'
@@ -30,7 +30,7 @@ export const crlRoutes = (crls: Pick<Crls, 'of' | 'all'>): readonly Route[] => [
     summary: 'The CRL of an authority (RFC 5280 §5)',
     responses: {
       200: { description: 'DER', mediaType: MEDIA_TYPE },
-      304: { description: 'It has not changed' },
+      ...NOT_MODIFIED,
     },
     handle: async ({ params }, context) => {
       const crl = await crls.of(params['id'] ?? '')
@@ -45,7 +45,7 @@ export const crlRoutes = (crls: Pick<Crls, 'of' | 'all'>): readonly Route[] => [
     summary: 'The CRLs of all authorities',
     responses: {
       200: { description: 'PEM', mediaType: PEM_TYPE },
-      304: { description: 'They have not changed' },
+      ...NOT_MODIFIED,
     },
     handle: async (_request, context) => {
       const lists = await crls.all()

@@ -1,7 +1,7 @@
 import { z } from 'zod'
 import type { KeyRing } from '../../issuance/key-ring.js'
 import { JWKS_MAX_AGE } from '../../issuance/ring.js'
-import { cacheable } from '../cacheable.js'
+import { cacheable, NOT_MODIFIED } from '../cacheable.js'
 import { getRoute, type Route } from '../route.js'
 
 const jwkSchema = z.object({
@@ -25,6 +25,6 @@ export const jwksRoute = (ring: Pick<KeyRing, 'jwks'>): Route =>
     summary: 'The public keys of what this broker signs (RFC 7517)',
     tag: 'metadata',
     query: z.looseObject({}),
-    responses: { 200: { description: 'The key set', schema: z.object({ keys: z.array(jwkSchema) }) } },
+    responses: { 200: { description: 'The key set', schema: z.object({ keys: z.array(jwkSchema) }) }, ...NOT_MODIFIED },
     handle: (_request, context) => cacheable(ring.jwks(), JWKS_MAX_AGE, context),
   })

@@ -1,6 +1,6 @@
 import { z } from 'zod'
 import { authorizationServerMetadata, openidConfiguration, type MetadataFacts } from '../../oauth/metadata.js'
-import { cacheable } from '../cacheable.js'
+import { cacheable, NOT_MODIFIED } from '../cacheable.js'
 import { getRoute, type Route } from '../route.js'
 
 /** Changes with the configuration only, that is with a restart. */
@@ -56,7 +56,7 @@ export function metadataRoutes(facts: MetadataFacts): readonly Route[] {
       path: '/.well-known/oauth-authorization-server',
       operationId: 'getAuthorizationServerMetadata',
       summary: 'Authorization server metadata (RFC 8414)',
-      responses: { 200: { description: 'The metadata', schema: metadataSchema } },
+      responses: { 200: { description: 'The metadata', schema: metadataSchema }, ...NOT_MODIFIED },
       handle: (_request, context) => cacheable(metadata, MAX_AGE, context),
     }),
     getRoute({
@@ -64,7 +64,7 @@ export function metadataRoutes(facts: MetadataFacts): readonly Route[] {
       path: '/.well-known/openid-configuration',
       operationId: 'getOpenidConfiguration',
       summary: 'What clouds read to federate (OpenID Connect Discovery 1.0)',
-      responses: { 200: { description: 'The metadata', schema: openidSchema } },
+      responses: { 200: { description: 'The metadata', schema: openidSchema }, ...NOT_MODIFIED },
       handle: (_request, context) => cacheable(openid, MAX_AGE, context),
     }),
   ]

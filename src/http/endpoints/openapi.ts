@@ -1,5 +1,5 @@
 import { z } from 'zod'
-import { cacheable } from '../cacheable.js'
+import { cacheable, NOT_MODIFIED } from '../cacheable.js'
 import { openapiDocument } from '../openapi.js'
 import { getRoute, type Route } from '../route.js'
 
@@ -16,7 +16,7 @@ export function openapiRoute(
     summary: 'This description',
     tag: 'operating',
     query: z.looseObject({}),
-    responses: { 200: { description: 'OpenAPI 3.1', schema: z.looseObject({ openapi: z.string() }) } },
+    responses: { 200: { description: 'OpenAPI 3.1', schema: z.looseObject({ openapi: z.string() }) }, ...NOT_MODIFIED },
     handle: (_request, context) => {
       document ??= openapiDocument(facts, [...routes, route])
       return cacheable(document, MAX_AGE, context)

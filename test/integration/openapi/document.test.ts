@@ -77,6 +77,40 @@ describe('/openapi.json', () => {
   })
 })
 
+describe('RFC 9110 §13.1.2: what carries an ETag is answered 304 to whoever has it, and the description says so', () => {
+  const paths = (): readonly string[] => {
+    const { authorities } = broker.broker
+    const ids = authorities.list().flatMap(({ id }) => [`/ca/${id}`, `/crl/${id}`])
+    const open = Object.entries(document.paths).filter(([path, item]) => item['get'] && !path.includes('{'))
+    return [...open.map(([path]) => path), ...ids]
+  }
+
+  test('each such document, and no other', async () => {
+    const withTags = new Set<string>()
+    for (const path of paths()) {
+      const etag = (await broker.fetch(path)).headers.get('etag')
+      const template = templateOf(document, path) ?? ''
+      const isDescribed = document.paths[template]?.['get']?.responses['304'] !== undefined
+      expect([path, isDescribed]).toEqual([path, etag !== null])
+      if (etag === null) continue
+      withTags.add(template)
+      const again = await broker.fetch(path, { headers: { 'If-None-Match': etag } })
+      expect([path, again.status, again.headers.get('etag')]).toEqual([path, 304, etag])
+    }
+    expect([...withTags].sort()).toEqual([
+      '/.well-known/oauth-authorization-server',
+      '/.well-known/openid-configuration',
+      '/ca',
+      '/ca/{id}',
+      '/crl',
+      '/crl/{id}',
+      '/jwks',
+      '/openapi.json',
+      '/spiffe/bundle',
+    ])
+  })
+})
+
 describe('what is looked at in every answer of the HTTP tests', () => {
   const task = {
     id: 'tk_1',
