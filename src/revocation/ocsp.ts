@@ -17,7 +17,7 @@ import type { CertificateEnds } from './certificate-ends.js'
 export interface OcspDeps {
   readonly authorities: Pick<AuthorityRing, 'all' | 'takenBackAt' | 'roots'>
   readonly store: Pick<IssuanceStore, 'look'>
-  readonly ends: Pick<CertificateEnds, 'endedAt'>
+  readonly ends: Pick<CertificateEnds, 'endedAt' | 'follow'>
   readonly clock: Clock
 }
 
@@ -54,7 +54,10 @@ export function createOcsp({ authorities, store, ends, clock }: OcspDeps): Answe
     const endedAt = ends.endedAt(issuer.id, known)
     if (endedAt !== undefined) return { revokedAt: endedAt }
     // Expired, and not known to have ended before: nobody believes it either way.
-    return expiresAt <= now && !hasEnded(standing) ? 'unknown' : { revokedAt: now }
+    if (expiresAt <= now && !hasEnded(standing)) return 'unknown'
+    // It ended a moment ago: the feed has when. A second look does not make it less revoked.
+    await ends.follow().catch(() => undefined)
+    return { revokedAt: ends.endedAt(issuer.id, known) ?? now }
   }
 
   return async (bytes) => {

@@ -84,6 +84,20 @@ describe('the OCSP responder (RFC 6960)', () => {
     },
   )
 
+  test('answers revoked with the time of an end that nobody here has read yet; now, where it cannot be read', async () => {
+    const certificate = stage.certificate()
+    standings.set(certificate.id, { authority: certificate.authority, live: false, task: 'completed' })
+    const request = ask(certIdFor(stage.authorities.current(), serialOf(certificate)))
+    const status = async () => statusOf(read((await answer(request)).der).responses[0])
+    const at = stage.clock.now()
+    stage.end(certificate)
+    stage.clock.advance(30)
+    stage.store.down = true
+    expect(await status()).toBe(`revoked ${at + 30}`)
+    stage.store.down = false
+    expect(await status()).toBe(`revoked ${at}`)
+  })
+
   test('answers revoked of one that ended, with the time', async () => {
     const certificate = stage.certificate()
     standings.set(certificate.id, { authority: certificate.authority, live: false, task: 'completed' })
