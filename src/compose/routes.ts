@@ -59,7 +59,7 @@ export function routesOf(base: Base, parts: RouteParts): readonly Route[] {
     ...apiRoutes(base, parts),
     ...publicRoutes(base, parts),
     ...healthRoutes(parts.readiness),
-    metricsRoute(base.metrics, () => collect(base, parts.trust.issuerKeys)),
+    metricsRoute(base.metrics, () => collect(base, parts)),
   ]
   return [...routes, openapiRoute({ issuer, version: base.version }, routes)]
 }

@@ -18,6 +18,14 @@ export interface Metrics {
   swept(kind: 'grant' | 'task' | 'credential', count: number): void
   /** How long ago the keys of a trusted issuer were fetched; by its configured name. */
   jwksAge(source: string, seconds: number): void
+  /** When the issuing authorities can sign no more; one that is not there is not told of. */
+  authorityEnds(ends: Readonly<Partial<Record<'current' | 'next', number>>>): void
+  /** How long ago the keys that sign now began to, by algorithm. */
+  signingKeyAge(alg: string, seconds: number): void
+  /** How old the CRL of the authority that signs now is; `undefined` when none is in force. */
+  crlAge(seconds: number | undefined): void
+  /** When the first of the imported CRLs runs out; `undefined` without any. */
+  importedCrlEnds(at: number | undefined): void
   /** Somebody proved nothing: counted here, and nowhere else (invariant 14). */
   unverified(reason: string): void
   /** A request was turned away for coming too fast. */
@@ -91,6 +99,31 @@ export function createMetrics({ runtimeMetrics = true }: { readonly runtimeMetri
     labelNames: ['source'] as const,
     registers,
   })
+  const authorityEnds = new Gauge({
+    name: 'errand_ca_expiry_timestamp_seconds',
+    help: 'When the issuing authority that signs now, or the next one, can sign no more',
+    labelNames: ['state'] as const,
+    registers,
+  })
+  const signingKeyAge = new Gauge({
+    name: 'errand_signing_key_age_seconds',
+    help: 'How long the current signing key has signed, by algorithm',
+    labelNames: ['alg'] as const,
+    registers,
+  })
+  // Without a value there is no series: an alert that asks for absence sees it.
+  const crlAge = new Gauge({
+    name: 'errand_crl_age_seconds',
+    help: 'How old the CRL of the issuing authority is; absent when none is in force',
+    labelNames: [] as const,
+    registers,
+  })
+  const importedCrlEnds = new Gauge({
+    name: 'errand_imported_crl_expiry_timestamp_seconds',
+    help: 'When the first of the imported CRLs runs out; absent without any',
+    labelNames: [] as const,
+    registers,
+  })
   const unverified = new Counter({
     name: 'errand_unverified_attempts_total',
     help: 'Requests whose caller proved nothing, by reason',
@@ -103,6 +136,7 @@ export function createMetrics({ runtimeMetrics = true }: { readonly runtimeMetri
     labelNames: ['by'] as const,
     registers,
   })
+  for (const gauge of [crlAge, importedCrlEnds]) gauge.remove()
   const reasons = new Set<string>()
   const reasonOf = (reason: string): string => {
     if (reasons.has(reason)) return reason
@@ -135,6 +169,22 @@ export function createMetrics({ runtimeMetrics = true }: { readonly runtimeMetri
     jwksAge: (source, seconds) => {
       jwksAge.set({ source }, seconds)
     },
+    authorityEnds(ends) {
+      authorityEnds.reset()
+      for (const state of ['current', 'next'] as const) {
+        const at = ends[state]
+        if (at !== undefined) authorityEnds.set({ state }, at)
+      }
+    },
+    signingKeyAge: (alg, seconds) => {
+      signingKeyAge.set({ alg }, seconds)
+    },
+    crlAge: (seconds) => {
+      setOrRemove(crlAge, seconds)
+    },
+    importedCrlEnds: (at) => {
+      setOrRemove(importedCrlEnds, at)
+    },
     unverified: (reason) => {
       unverified.inc({ reason: reasonOf(reason) })
     },
@@ -144,4 +194,9 @@ export function createMetrics({ runtimeMetrics = true }: { readonly runtimeMetri
     contentType: registry.contentType,
     text: () => registry.metrics(),
   }
+}
+
+function setOrRemove(gauge: Gauge<never>, value: number | undefined): void {
+  if (value === undefined) gauge.remove()
+  else gauge.set(value)
 }

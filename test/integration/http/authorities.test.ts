@@ -89,3 +89,21 @@ test('a list may be kept, but not used without asking: the next one may say more
   const [until, at] = ['expires', 'last-modified'].map((name) => Date.parse(answer.headers.get(name) ?? ''))
   expect((until ?? 0) - (at ?? 0)).toBe(600_000)
 })
+
+describe('/metrics', () => {
+  test('say when authorities end, how long the key has signed, and how old the CRL is', async () => {
+    const text = String((await broker.fetch('/metrics')).body['text'])
+    const valueOf = (series: string): number | undefined => {
+      const line = text.split('\n').find((each) => each.startsWith(`${series} `))
+      return line === undefined ? undefined : Number(line.slice(series.length + 1))
+    }
+    const [current, next] = ['current', 'next'].map((state) =>
+      broker.broker.authorities.list().find((entry) => entry.state === state),
+    )
+    expect(valueOf('errand_ca_expiry_timestamp_seconds{state="current"}')).toBe(current?.notAfter)
+    expect(valueOf('errand_ca_expiry_timestamp_seconds{state="next"}')).toBe(next?.notAfter)
+    expect(valueOf('errand_signing_key_age_seconds{alg="ES256"}')).toBeGreaterThanOrEqual(0)
+    expect(valueOf('errand_crl_age_seconds')).toBeLessThan(60)
+    expect(valueOf('errand_imported_crl_expiry_timestamp_seconds')).toBeUndefined()
+  })
+})

@@ -25,6 +25,26 @@ describe('metrics', () => {
     expect(series.find((line) => line.includes('"other"'))).toMatch(/ 802$/)
   })
 
+  test('tell when authorities end and lists run out; what is not there has no series', async () => {
+    const metrics = createMetrics({ runtimeMetrics: false })
+    metrics.authorityEnds({ current: 2_000_000_000, next: 2_100_000_000 })
+    metrics.signingKeyAge('ES256', 60)
+    metrics.crlAge(3)
+    metrics.importedCrlEnds(2_000_000_500)
+    const text = await metrics.text()
+    expect(text).toContain('errand_ca_expiry_timestamp_seconds{state="current"} 2000000000')
+    expect(text).toContain('errand_ca_expiry_timestamp_seconds{state="next"} 2100000000')
+    expect(text).toContain('errand_signing_key_age_seconds{alg="ES256"} 60')
+    expect(text).toMatch(/^errand_crl_age_seconds 3$/m)
+    expect(text).toMatch(/^errand_imported_crl_expiry_timestamp_seconds 2000000500$/m)
+    metrics.authorityEnds({ current: 2_200_000_000 })
+    metrics.crlAge(undefined)
+    metrics.importedCrlEnds(undefined)
+    const later = await metrics.text()
+    expect(seriesOf(later, 'errand_ca_expiry_timestamp_seconds')).toHaveLength(1)
+    expect(later).not.toMatch(/^errand_(crl|imported)\S* \d/m)
+  })
+
   test('two brokers in one process do not share theirs', async () => {
     const [one, two] = [createMetrics({ runtimeMetrics: false }), createMetrics({ runtimeMetrics: false })]
     one.liveGrants(5)
