@@ -7,7 +7,8 @@ import { EXIT } from '../exit-codes.js'
 import { ERRAND } from './errand.js'
 import type { Temporary } from './temporary.js'
 
-const READY_WITHIN_MS = 10_000
+/** For slow machines; one that ends is noticed at once. */
+const READY_WITHIN_MS = 60_000
 const STOP_WITHIN_MS = 5000
 const LOG_LINES = 20
 
