@@ -1,6 +1,7 @@
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals'
 import { Validator } from '@seriousme/openapi-schema-validator'
 import { Ajv2020 } from 'ajv/dist/2020.js'
+import { exampleGrant, firstCellsOf } from '../../support/contract-document.js'
 import { startBroker, type TestBroker } from '../../support/broker.js'
 import { templateOf, undocumented, type OpenapiDocument } from '../../support/documented.js'
 
@@ -45,35 +46,39 @@ describe('/openapi.json', () => {
     }
   })
 
-  test('every path of the contract that is served stands in it', () => {
-    expect(Object.keys(document.paths).sort()).toEqual([
-      '/.well-known/oauth-authorization-server',
-      '/.well-known/openid-configuration',
-      '/authorize',
-      '/ca',
-      '/ca/{id}',
-      '/crl',
-      '/crl/{id}',
-      '/evidence/events',
-      '/grants',
-      '/grants/{id}',
-      '/grants/{id}/reviews',
-      '/grants/{id}/revoke',
-      '/healthz',
-      '/introspect',
-      '/jwks',
-      '/metrics',
-      '/ocsp',
-      '/ocsp/{base64}',
-      '/openapi.json',
-      '/readyz',
-      '/revoke',
-      '/spiffe/bundle',
-      '/tasks/{id}',
-      '/tasks/{id}/complete',
-      '/tasks/{id}/heartbeat',
-      '/token',
-    ])
+  describe('docs/contract.md', () => {
+    const below = (...names: readonly string[]): Record<string, unknown> =>
+      names.reduce<unknown>((value, name) => (value as Record<string, unknown>)[name], document) as Record<
+        string,
+        unknown
+      >
+    const JSON_BODY = ['content', 'application/json', 'schema'] as const
+
+    test('contract §1, Endpoints: every operation stands in it, and no other', () => {
+      const served = Object.entries(document.paths).flatMap(([path, item]) =>
+        Object.keys(item).map((method) => `${method.toUpperCase()} ${path}`),
+      )
+      expect(firstCellsOf('Endpoints').toSorted()).toEqual(served.sort())
+    })
+
+    test('contract §1, Answer: its members', () => {
+      const members = below('paths', '/token', 'post', 'responses', '200', ...JSON_BODY, 'properties')
+      expect(firstCellsOf('Answer').toSorted()).toEqual(Object.keys(members).sort())
+    })
+
+    test('every parameter of the token endpoint', () => {
+      const form = ['requestBody', 'content', 'application/x-www-form-urlencoded', 'schema', 'properties']
+      const parameters = below('paths', '/token', 'post', ...form)
+      expect(firstCellsOf('`POST /token`').toSorted()).toEqual(Object.keys(parameters).sort())
+    })
+
+    test('contract §1, "A grant": the example is one', () => {
+      const shown = exampleGrant()
+      const grant = { method: 'GET', path: '/grants/{id}', status: 200, contentType: 'application/json' }
+      expect(undocumented(document, { ...grant, body: JSON.stringify(shown) })).toEqual([])
+      const members = below('paths', '/grants/{id}', 'get', 'responses', '200', ...JSON_BODY, 'properties')
+      expect([...Object.keys(shown), 'ended'].sort()).toEqual(Object.keys(members).sort())
+    })
   })
 })
 
