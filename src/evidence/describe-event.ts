@@ -54,9 +54,15 @@ export type DescribeEvent = (
   data?: Readonly<Record<string, unknown>>,
 ) => EncodedEvent
 
-/** `policyDigest`: which rules are in force; it stands in every event. */
+/** `policyDigest`: which rules are in force; it stands in every event. `null` for what no rule decides: keys. */
 export const describeEvents =
-  ({ ids, policyDigest }: { readonly ids: Pick<Ids, 'eventId'>; readonly policyDigest: string }): DescribeEvent =>
+  ({
+    ids,
+    policyDigest,
+  }: {
+    readonly ids: Pick<Ids, 'eventId'>
+    readonly policyDigest: string | null
+  }): DescribeEvent =>
   (shard, type, at, subject, data = {}) =>
     encodeEvent({
       v: 1,

@@ -234,3 +234,8 @@ const areAll = <T>(raw: readonly T[], isSound: (entry: T) => boolean): boolean =
   Array.isArray(raw) && raw.every((entry: unknown) => entry !== null && entry !== undefined && isSound(entry as T))
 const areTexts = (...raw: readonly unknown[]): boolean => raw.every((text) => typeof text === 'string')
 const areTimes = (...raw: readonly unknown[]): boolean => raw.every(Number.isSafeInteger)
+
+export const isTakenBack = ({ takenBackAt }: Book['authorities'][number]): boolean => takenBackAt !== undefined
+
+export const isIdTakenBack = ({ authorities }: Book, id: string): boolean =>
+  authorities.some((entry) => entry.id === id && isTakenBack(entry))

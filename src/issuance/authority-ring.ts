@@ -1,50 +1,38 @@
-import type { KeyObject } from 'node:crypto'
-import { encodeEvent } from '../evidence/encode-event.js'
-import type { EncodedEvent } from '../evidence/event.js'
-import { formatTime, type Clock, type EpochSeconds } from '../runtime/clock.js'
+import type { Clock, EpochSeconds } from '../runtime/clock.js'
 import { Fault } from '../runtime/fault.js'
-import type { Ids } from '../runtime/ids.js'
-import type { Log } from '../runtime/log.js'
-import { ok, refuse, type Result } from '../runtime/result.js'
+import { ok, type Result } from '../runtime/result.js'
 import { makeCaRequest } from '../x509/ca-request.js'
 import { fromPem } from '../x509/pem.js'
 import {
-  authorityLifetime,
   currentAuthority,
-  EMPTY_BOOK,
-  encodeBook,
   isCaRotationDue,
-  isLeakedKey,
+  isIdTakenBack,
+  isTakenBack,
   lacksNext,
   maySign,
-  parseBook,
   prunedBook,
   rotatedBook,
-  withNext,
   type Book,
   type CaRotationRefusal,
-  type NewAuthority,
 } from './authority-book.js'
-import type { Authority } from './authority.js'
-import { acceptCrl, listOf, type CrlRefusal, type ForeignList } from './foreign-crl.js'
-import { givenAuthority, type GivenRefusal } from './given-authority.js'
-import { authorityOf, rootOf, type ListSigner, type RootAuthority } from './held-authority.js'
-import type { KeyStore } from './key-store.js'
-import { listBook, type ListedAuthority } from './list-authorities.js'
+import type { CaChange } from './authority-change.js'
+import { openAuthorityDocument, type AuthorityDocument, type AuthorityDocumentDeps } from './authority-document.js'
 import {
-  authorityIdOf,
-  decodeKey,
-  encodeKey,
-  makeIssuing,
-  makeRoot,
-  nameOf,
-  newAuthorityKey,
-  spiffeIdOf,
-  type AuthorityPlace,
-} from './make-authority.js'
-import type { MasterKey } from './master-key.js'
+  bookWithCrl,
+  bookWithFiles,
+  completedBook,
+  importedBook,
+  requestedBook,
+  scheduledBook,
+  type GivenFiles,
+} from './authority-steps.js'
+import type { Authority } from './authority.js'
+import { acceptCrl, type CrlRefusal, type ForeignList } from './foreign-crl.js'
+import type { GivenRefusal } from './given-authority.js'
+import type { ListSigner, RootAuthority } from './held-authority.js'
+import { listBook, type ListedAuthority } from './list-authorities.js'
+import { authorityIdOf, decodeKey, nameOf, spiffeIdOf } from './make-authority.js'
 import { createPolling } from './polling.js'
-import { createSealedDocument } from './sealed-document.js'
 
 /**
  * The certificate authorities of one store: sealed, shared by all its brokers, and rotated with overlap as the key ring is. By
@@ -100,182 +88,116 @@ export interface RotateOptions {
   readonly leaked: boolean
 }
 
-/** What a change did, by ids. */
-export interface CaChange {
-  readonly activated: readonly string[]
-  readonly retired: readonly string[]
-  readonly published: readonly string[]
-  /** Taken back: nothing that they signed is believed. */
-  readonly revoked: readonly string[]
-  /** Those of `revoked` that are below a root of somebody else, who has to put them on its list. */
-  readonly unlisted: readonly string[]
-}
-
-export interface AuthorityRingDeps {
-  readonly store: KeyStore
-  readonly masterKey: MasterKey
-  readonly clock: Clock
-  readonly place: AuthorityPlace
+export interface AuthorityRingDeps extends AuthorityDocumentDeps {
   /** Seconds that a self-made issuing authority signs. */
   readonly rotateEvery: number
   /** By the configuration: PEM of the chain, its key, and the CRL of what is above. */
-  readonly given?: { readonly chain: string; readonly privateKey: KeyObject }
+  readonly given?: GivenFiles
   readonly rootCrl?: Buffer
-  readonly ids: Pick<Ids, 'eventId'>
-  readonly log: Log
 }
 
 const POLL_MS = 2000
 /** With less than this left somebody has to do something about an authority that is not renewed here. */
 const WARN_BEFORE = 14 * 86_400
 
-type Cause = 'made' | 'schedule' | 'files' | 'command' | 'requested' | 'imported' | 'crl_imported'
-
-interface Held {
-  readonly authorities: ReadonlyMap<string, Authority>
-  readonly roots: ReadonlyMap<string, RootAuthority>
-  /** By authority, with the text that each was read from. */
-  readonly lists: ReadonlyMap<string, { readonly crl: string; readonly list: ForeignList }>
-}
-
 /** @throws Fault `store_unavailable`; `key_unavailable` (another encryption key, or unusable files); `record_tampered` */
 export async function openAuthorityRing(deps: AuthorityRingDeps): Promise<AuthorityRing> {
-  const { store, masterKey, clock, place, rotateEvery, ids, log } = deps
-  const { given } = deps
+  const { given, rootCrl, log } = deps
+  const document = openAuthorityDocument(deps)
+  const commands = commandsOn(document, deps)
   const wanted = given && idOfFirst(given.chain)
-  let held: Held = { authorities: new Map(), roots: new Map(), lists: new Map() }
-  const document = createSealedDocument<Book>({
-    store,
-    key: masterKey.derive('authorities'),
-    keyId: masterKey.id,
-    purpose: 'book of authorities',
-    empty: EMPTY_BOOK,
-    encode: encodeBook,
-    parse: parseBook,
-    onHeld(version, book, cause) {
-      held = hold(book, held, place.pkiUrl)
-      if (cause === 'adopted') log.info('authorities_adopted', { version, count: book.authorities.length })
+  if (given !== undefined)
+    await document.change('files', undefined, (before, now) => ok(bookWithFiles(before, given, wanted, now)))
+  await document.change('made', undefined, async (before, now) => ok(await completedBook(before, deps, now)))
+  if (rootCrl !== undefined) {
+    const taken = await commands.importCrl(undefined, rootCrl)
+    if (!taken.ok) log.warn('root_crl_not_used', { reason: taken.refusal.detail })
+  }
+  const warnOfEnd = createEndWarning(deps)
+  const polling = createPolling(
+    POLL_MS,
+    async () => {
+      await upkeep(document, deps, wanted)
+      warnOfEnd(document.book())
     },
-  })
-  const book = (): Book => document.held().document
-  const authoritiesOf = (entries: Book['authorities']): readonly Authority[] =>
-    entries.flatMap(({ id }) => held.authorities.get(id) ?? [])
-
-  /** One step of the book, decided on what is stored, with its evidence. */
-  async function change(
-    cause: Cause,
-    by: string | undefined,
-    step: (before: Book, now: EpochSeconds) => Promise<Book> | Book,
-  ): Promise<CaChange> {
-    let done = NOTHING_CHANGED
-    await document.change(async (before) => {
-      const now = clock.now()
-      const after = await step(before, now)
-      if (after === before) return undefined
-      done = changeOf(before, after)
-      return { document: after, events: [eventOf(done, cause, by, now)] }
-    })
-    return done
+    (error) => {
+      log.warn('authorities_not_refreshed', { error })
+    },
+  )
+  return {
+    ...viewOf(document, deps.clock),
+    ...commands,
+    refresh: polling.now,
+    start: polling.start,
+    stop: polling.stop,
   }
+}
 
-  const eventOf = (done: CaChange, cause: Cause, by: string | undefined, now: EpochSeconds): EncodedEvent =>
-    encodeEvent({
-      v: 1,
-      id: ids.eventId(0),
-      at: formatTime(now),
-      shard: 0,
-      stream: 'issuance',
-      type: 'authority.changed',
-      grant_id: null,
-      task_id: null,
-      credential_id: null,
-      parent_id: null,
-      workload: null,
-      person: by ?? null,
-      audience: null,
-      policy_digest: null,
-      data: { cause, ...done },
-    })
+/** Takes over what others did, and does what time asks for. */
+async function upkeep(document: AuthorityDocument, deps: AuthorityRingDeps, wanted: string | undefined): Promise<void> {
+  const { clock, rotateEvery } = deps
+  const { book, change } = document
+  const plan = { rotateEvery, wanted }
+  await document.adopt()
+  if (isCaRotationDue(book(), plan, clock.now()))
+    await change('schedule', undefined, (before, now) => ok(scheduledBook(before, plan, now)))
+  if (lacksNext(book(), rotateEvery, clock.now()))
+    await change('made', undefined, async (before, now) => ok(await completedBook(before, deps, now)))
+  if (prunedBook(book(), clock.now()) !== book())
+    await change('schedule', undefined, (before, now) => ok(prunedBook(before, now)))
+}
 
-  /** Makes what is missing; of many brokers that start at once, one makes it and the others take it. */
-  const complete = async (before: Book, now: EpochSeconds): Promise<Book> => {
-    let after = before
-    while (currentAuthority(after) === undefined || lacksNext(after, rotateEvery, now)) {
-      const newest = after.roots.at(-1)
-      const lasts = newest !== undefined && newest.notAfter >= now + authorityLifetime(rotateEvery)
-      const root = lasts ? newest : await makeRoot(place, now)
-      const roots = after.roots.includes(root) ? after.roots : [...after.roots, root]
-      after = withNext({ ...after, roots }, await makeIssuing(root, place, rotateEvery, now), now)
-    }
-    return after
-  }
-
-  /** The authority that the configuration names, if this is the first that is heard of it. */
-  const takeFiles = (before: Book, now: EpochSeconds): Book =>
-    given === undefined || before.authorities.some(({ id }) => id === wanted)
-      ? before
-      : withNext(before, requireGiven(before, given, now), now)
-
-  const onSchedule = (before: Book, now: EpochSeconds): Book => {
-    if (!isCaRotationDue(before, { rotateEvery, wanted }, now)) return before
-    const current = currentAuthority(before)
-    const atOnce = current === undefined || !maySign(current, now)
-    const turned = rotatedBook(before, now, { atOnce, leaked: false })
-    return turned.ok ? turned.value : before
-  }
-
-  async function look(): Promise<void> {
-    await document.adopt()
-    if (isCaRotationDue(book(), { rotateEvery, wanted }, clock.now())) await change('schedule', undefined, onSchedule)
-    if (lacksNext(book(), rotateEvery, clock.now())) await change('made', undefined, complete)
-    if (prunedBook(book(), clock.now()) !== book()) await change('schedule', undefined, prunedBook)
-    warnOfEnd()
-  }
-
+/** Once for each authority that is not renewed here. */
+function createEndWarning({ clock, log }: AuthorityRingDeps): (book: Book) => void {
   let warned: string | undefined
-  function warnOfEnd(): void {
-    const entry = currentAuthority(book())
+  return (book) => {
+    const entry = currentAuthority(book)
     const left = (entry?.notAfter ?? Infinity) - clock.now()
     if (entry === undefined || left > WARN_BEFORE || entry.origin === 'self_made' || warned === entry.id) return
     warned = entry.id
     log.warn('authority_expires', { detail: entry.id, seconds: left })
   }
+}
 
-  const polling = createPolling(POLL_MS, look, (error) => {
-    log.warn('authorities_not_refreshed', { error })
-  })
+interface Commands extends Pick<AuthorityRing, 'rotate' | 'request' | 'importChain'> {
+  importCrl(by: string | undefined, bytes: Buffer): ReturnType<AuthorityRing['importCrl']>
+}
 
-  if (given !== undefined) await change('files', undefined, takeFiles)
-  await change('made', undefined, complete)
-  const { rootCrl } = deps
-  if (rootCrl !== undefined) await takeConfiguredCrl(rootCrl)
-
-  async function takeConfiguredCrl(bytes: Buffer): Promise<void> {
-    const taken = await importCrl(undefined, bytes)
-    if (!taken.ok) log.warn('root_crl_not_used', { reason: taken.refusal.detail })
-  }
-
-  async function importCrl(
-    by: string | undefined,
-    bytes: Buffer,
-  ): Promise<Result<{ readonly id: string }, CrlRefusal>> {
-    let result: Result<{ readonly id: string }, CrlRefusal> | undefined
-    await change('crl_imported', by, (before, now) => {
+const commandsOn = ({ book, change }: AuthorityDocument, deps: AuthorityRingDeps): Commands => ({
+  rotate: (by, options) =>
+    change('command', by, async (before, now) => {
+      const turned = rotatedBook(before, now, options)
+      return turned.ok ? ok(await completedBook(turned.value, deps, now)) : turned
+    }),
+  async request(by, { fresh }) {
+    await change('requested', by, async (before, now) => ok(await requestedBook(before, fresh, now)))
+    const privateKey = decodeKey(book().request?.privateKey ?? '')
+    const { trustDomain } = deps.place
+    const subject = nameOf('issuing', privateKey, trustDomain)
+    return makeCaRequest({ subject, spiffeId: spiffeIdOf(trustDomain) }, privateKey)
+  },
+  importChain: (by, pem) => change('imported', by, (before, now) => importedBook(before, pem, now)),
+  async importCrl(by, bytes) {
+    let id = ''
+    const done = await change('crl_imported', by, (before, now) => {
       const accepted = acceptCrl(before, bytes, now)
-      result = accepted.ok ? ok({ id: accepted.value.id }) : accepted
-      if (!accepted.ok) return before
-      const others = before.foreignCrls.filter(({ id }) => id !== accepted.value.id)
-      const isSame = before.foreignCrls.some(({ crl }) => crl === accepted.value.crl)
-      return isSame ? before : { ...before, foreignCrls: [...others, accepted.value] }
+      if (!accepted.ok) return accepted
+      id = accepted.value.id
+      return ok(bookWithCrl(before, accepted.value))
     })
-    if (result === undefined) throw new Fault('contended', 'the CRL was not looked at')
-    return result
-  }
+    return done.ok ? ok({ id }) : done
+  },
+})
 
+type View = Omit<AuthorityRing, keyof Commands | 'refresh' | 'start' | 'stop'>
+
+function viewOf({ book, held, version }: AuthorityDocument, clock: Clock): View {
+  const authoritiesOf = (entries: Book['authorities']): readonly Authority[] =>
+    entries.flatMap(({ id }) => held().authorities.get(id) ?? [])
   return {
     current() {
       const entry = currentAuthority(book())
-      const found = entry && maySign(entry, clock.now()) ? held.authorities.get(entry.id) : undefined
+      const found = entry && maySign(entry, clock.now()) ? held().authorities.get(entry.id) : undefined
       if (found === undefined)
         throw new Fault('key_unavailable', 'there is no issuing authority that may sign: `errand ca list`')
       return found
@@ -284,73 +206,20 @@ export async function openAuthorityRing(deps: AuthorityRingDeps): Promise<Author
     believed: () => authoritiesOf(inOrder(book()).filter((entry) => !isTakenBack(entry))),
     disowned: () => authoritiesOf(book().authorities.filter(isTakenBack)),
     takenBackAt: (id) => book().authorities.find((entry) => entry.id === id)?.takenBackAt,
-    roots: () => [...held.roots.values()],
-    signer: (id) => (isIdTakenBack(book(), id) ? undefined : (held.authorities.get(id) ?? held.roots.get(id))),
+    roots: () => [...held().roots.values()],
+    signer: (id) => (isIdTakenBack(book(), id) ? undefined : (held().authorities.get(id) ?? held().roots.get(id))),
     certificates: () => distinct(inOrder(book()).flatMap(pathOf)),
     anchors: () => distinct(inOrder(book()).flatMap((entry) => pathOf(entry).at(-1) ?? [])),
-    version: () => document.held().version,
-    foreignCrl: (id) => held.lists.get(id)?.list,
+    version,
+    foreignCrl: (id) => held().lists.get(id)?.list,
     list: () => listBook(book()),
-    async rotate(by, options) {
-      let refusal: CaRotationRefusal | undefined
-      const done = await change('command', by, async (before, now) => {
-        const turned = rotatedBook(before, now, options)
-        refusal = turned.ok ? undefined : turned.refusal
-        return turned.ok ? complete(turned.value, now) : before
-      })
-      return refusal === undefined ? ok(done) : refuse(refusal)
-    },
-    async request(by, { fresh }) {
-      await change('requested', by, async (before, now) => {
-        if (before.request !== undefined && !fresh) return before
-        return { ...before, request: { privateKey: encodeKey(await newAuthorityKey()), createdAt: now } }
-      })
-      const privateKey = decodeKey(book().request?.privateKey ?? '')
-      const subject = nameOf('issuing', privateKey, place.trustDomain)
-      return makeCaRequest({ subject, spiffeId: spiffeIdOf(place.trustDomain) }, privateKey)
-    },
-    async importChain(by, pem) {
-      let refusal: GivenRefusal | { readonly reason: 'no_request' } | undefined
-      const done = await change('imported', by, (before, now) => {
-        if (before.request === undefined) {
-          refusal = { reason: 'no_request' }
-          return before
-        }
-        const given = givenAuthority(pem, decodeKey(before.request.privateKey), 'imported', now)
-        refusal = given.ok ? undefined : given.refusal
-        if (!given.ok) return before
-        const { request: _, ...rest } = withNext(before, given.value, now)
-        return rest
-      })
-      return refusal === undefined ? ok(done) : refuse(refusal)
-    },
-    importCrl,
-    refresh: polling.now,
-    start: polling.start,
-    stop: polling.stop,
   }
 }
-
-const NOTHING_CHANGED: CaChange = { activated: [], retired: [], published: [], revoked: [], unlisted: [] }
 
 const idOfFirst = (chain: string): string | undefined => {
   const [first] = fromPem('CERTIFICATE', chain) ?? []
   return first && authorityIdOf(first)
 }
-
-/** The files are there because somebody wants them used: what is wrong with them stops the start. */
-function requireGiven(
-  book: Book,
-  { chain, privateKey }: { chain: string; privateKey: KeyObject },
-  now: EpochSeconds,
-): NewAuthority {
-  const given = givenAuthority(chain, privateKey, 'files', now)
-  const fault = !given.ok ? given.refusal.detail : isLeakedKey(book, given.value.privateKey) ? LEAKED : undefined
-  if (given.ok && fault === undefined) return given.value
-  throw new Fault('key_unavailable', `the issuing authority in pki.cert_file cannot be used: ${fault ?? ''}`)
-}
-
-const LEAKED = 'its key has leaked, as `errand ca rotate --leaked` was told: make another one'
 
 const ORDER = { current: 0, next: 1, retired: 2 } as const
 
@@ -359,44 +228,8 @@ const inOrder = ({ authorities }: Book) => [...authorities].sort((one, other) =>
 const distinct = (texts: readonly string[]): readonly Buffer[] =>
   [...new Set(texts)].map((text) => Buffer.from(text, 'base64'))
 
-const isTakenBack = ({ takenBackAt }: Book['authorities'][number]): boolean => takenBackAt !== undefined
-
-const isIdTakenBack = ({ authorities }: Book, id: string): boolean =>
-  authorities.some((entry) => entry.id === id && isTakenBack(entry))
-
 /** An authority and what is above it; of one that was taken back only the latter, which others may stand below, and whose lists name it. */
 const pathOf = (entry: Book['authorities'][number]): readonly string[] => [
   ...(isTakenBack(entry) ? [] : [entry.certificate]),
   ...entry.above,
 ]
-
-/** What takes time is taken over from the version before: keys of issuing authorities, and lists, which may be long. */
-function hold(book: Book, before: Held, pkiUrl: string | undefined): Held {
-  const authorities = book.authorities.map(
-    (entry) => [entry.id, before.authorities.get(entry.id) ?? authorityOf(entry, pkiUrl)] as const,
-  )
-  return {
-    authorities: new Map(authorities),
-    roots: new Map(book.roots.map((entry) => [entry.id, rootOf(entry, book)])),
-    lists: new Map(book.foreignCrls.map(({ id, crl }) => [id, heldList(before.lists.get(id), crl)])),
-  }
-}
-
-const heldList = (before: { crl: string; list: ForeignList } | undefined, crl: string) =>
-  before?.crl === crl ? before : { crl, list: listOf(crl) }
-
-function changeOf(before: Book, after: Book): CaChange {
-  const changedTo = (state: 'current' | 'retired' | 'next'): readonly string[] =>
-    after.authorities
-      .filter((entry) => entry.state === state && before.authorities.find(({ id }) => id === entry.id)?.state !== state)
-      .map(({ id }) => id)
-  const taken = after.authorities.filter((entry) => isTakenBack(entry) && !isIdTakenBack(before, entry.id))
-  const listed = new Set(after.roots.flatMap((root) => root.revoked.map(({ serial }) => serial)))
-  return {
-    activated: changedTo('current'),
-    retired: changedTo('retired'),
-    published: changedTo('next'),
-    revoked: taken.map(({ id }) => id),
-    unlisted: taken.filter(({ serial }) => !listed.has(serial)).map(({ id }) => id),
-  }
-}

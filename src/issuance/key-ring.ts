@@ -4,9 +4,9 @@
  * whether it may be made is decided elsewhere.
  */
 import type { SigningAlg } from '../policy/catalogue.js'
-import { encodeEvent } from '../evidence/encode-event.js'
+import { describeEvents } from '../evidence/describe-event.js'
 import type { EncodedEvent } from '../evidence/event.js'
-import { formatTime, type Clock, type EpochSeconds } from '../runtime/clock.js'
+import type { Clock, EpochSeconds } from '../runtime/clock.js'
 import { Fault } from '../runtime/fault.js'
 import type { Ids } from '../runtime/ids.js'
 import type { Log } from '../runtime/log.js'
@@ -145,26 +145,9 @@ export async function openKeyRing(deps: KeyRingDeps): Promise<KeyRing> {
     return result ?? { ok: true, value: { activated: [], retired: [], published: [] } }
   }
 
-  function eventOf(before: Ring, after: Ring, cause: string, by: string | undefined, now: EpochSeconds): EncodedEvent {
-    const { activated, retired, published } = rotationOf(before, after)
-    return encodeEvent({
-      v: 1,
-      id: ids.eventId(0),
-      at: formatTime(now),
-      shard: 0,
-      stream: 'issuance',
-      type: 'key.rotated',
-      grant_id: null,
-      task_id: null,
-      credential_id: null,
-      parent_id: null,
-      workload: null,
-      person: by ?? null,
-      audience: null,
-      policy_digest: null,
-      data: { cause, activated, retired, published },
-    })
-  }
+  const describe = describeEvents({ ids, policyDigest: null })
+  const eventOf = (before: Ring, after: Ring, cause: string, by: string | undefined, now: EpochSeconds): EncodedEvent =>
+    describe(0, 'key.rotated', now, by === undefined ? {} : { person: by }, { cause, ...rotationOf(before, after) })
 
   async function look(): Promise<void> {
     await adopt()
