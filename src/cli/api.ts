@@ -191,6 +191,7 @@ const REMEDIES: Readonly<Record<string, string>> = {
   invalid_scope: 'ask for scopes that the audience has, and no more than the grant',
   group_ambiguous: 'say for which group you decide: --group GROUP',
   digest_mismatch: 'it has changed since it was shown: look at it again',
+  terms_not_narrower: 'approve less than was asked for, or leave the narrowing out',
   equal_pending: 'look at the one that waits: errand grants list --status pending',
   decided_by_rules: 'no grant is needed: errand exchange',
   assertion_used: 'get a fresh assertion: each serves once',

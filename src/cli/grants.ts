@@ -29,6 +29,8 @@ export interface ReviewBody {
   readonly decision: 'approve' | 'deny'
   /** Of the terms that were shown: if they have changed since, the review is refused (409). */
   readonly digest: string
+  /** Complete and narrower: then `digest` is theirs, and earlier reviews are void. */
+  readonly terms?: Terms
   readonly group?: string
   readonly reason?: string
 }
@@ -44,10 +46,11 @@ export const endGrant = async (api: Api, bearer: string, id: string): Promise<Gr
  * What was shown is what will be approved: the digest is made here, over the terms as they were read (contract §1,
  * "Digest"), and must be the one that the broker states.
  */
-export async function checkTerms(api: Api, grant: GrantDocument): Promise<void> {
+export async function checkTerms(api: Api, grant: GrantDocument): Promise<Terms> {
   const metadata = await expectSuccess(api.send({ method: 'GET', path: '/.well-known/oauth-authorization-server' }))
   const issuer = isJson(metadata) ? metadata['issuer'] : undefined
-  if (typeof issuer === 'string' && digestOf(termsOf(grant, issuer)) === grant.digest) return
+  const terms = typeof issuer === 'string' ? termsOf(grant, issuer) : undefined
+  if (terms !== undefined && digestOf(terms) === grant.digest) return terms
   throw new CommandError(
     EXIT.fault,
     'the digest is not that of the terms that were shown: nothing was decided',

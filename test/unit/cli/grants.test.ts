@@ -49,7 +49,7 @@ const broker = (issuer: string): Api & { readonly requests: ApiRequest[] } => {
 
 describe('what is shown is what is approved', () => {
   test('the digest is made here, over the terms as they were read', async () => {
-    await expect(checkTerms(broker(ISSUER), parseGrant(documentOf(TERMS)))).resolves.toBeUndefined()
+    await expect(checkTerms(broker(ISSUER), parseGrant(documentOf(TERMS)))).resolves.toEqual(TERMS)
   })
 
   test.each<[string, object]>([
