@@ -169,6 +169,7 @@ function documentOf(
             {
               sub: handedOn?.sub ?? workload.spiffeId,
               clientId: workload.spiffeId,
+              ...(handedOn === undefined ? {} : { act: handedOn.act }),
               access,
               key: sha256Base64url(certifying.request.spki),
             },

@@ -1,3 +1,4 @@
+import type { Act } from '../issuance/jwt.js'
 import type { TextMac } from '../issuance/mac.js'
 import { Fault } from '../runtime/fault.js'
 import type { CredentialId, GrantId, TaskId } from '../runtime/ids.js'
@@ -13,6 +14,8 @@ export interface CertificateFacts {
   readonly sub: string
   /** The workload that acts. */
   readonly clientId: string
+  /** When it was handed on: by whom. */
+  readonly act?: Act
   readonly access: Access
   /** SHA-256 of the SubjectPublicKeyInfo, base64url: another certificate with this serial number is not the one that was issued. */
   readonly key: string

@@ -74,6 +74,7 @@ async function introspectCertificate(
     ...(authorization_details.length === 0 ? {} : { authorization_details }),
     grant_id: credential.grantId,
     task_id: credential.taskId,
+    ...(facts.act === undefined ? {} : { act: facts.act }),
     cnf: { 'x5t#S256': own.x5tS256 },
   }
 }

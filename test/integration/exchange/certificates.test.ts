@@ -395,6 +395,8 @@ describe.each(STORES)('contract §1 and §2: certificates through the exchange, 
         active: true,
         sub: jwt.claims.sub,
         client_id: agentId('one'),
+        // As a JWT has it: who acts now, then who handed it on (RFC 8693 §4.1).
+        act: { sub: agentId('one'), act: { sub: jwt.claims.sub } },
       })
       await stage.revoke({ token: jwt.token })
       expect((await stage.introspect(child.pem, 'database-api')).body).toEqual({ active: false })

@@ -129,6 +129,7 @@ describe('contract §2: the names in a certificate', () => {
     expect(openFacts(parseCredentialDocument(record.document).certificate, record, certificateMac)).toEqual({
       sub: 'spiffe://errand.test/ci/74',
       clientId: 'spiffe://errand.test/agents/one',
+      act: handedOn.act,
       access: access('deploy:production'),
       key: hash('sha256', leaf.publicKey.export({ format: 'der', type: 'spki' }), 'base64url'),
     })
