@@ -18,6 +18,7 @@ interface Options extends AssertionOptions {
   readonly reference: string
   readonly maxTasks: number
   readonly maxTtl?: number
+  readonly binding?: string
   readonly type?: readonly string[]
   readonly commonName?: string
   readonly dns: readonly string[]
@@ -56,6 +57,7 @@ export const grantsRequest = (parent: Command, bind: Bind): Command =>
       .option('--reference <url>', 'where more about it stands', '')
       .option('--max-tasks <count>', 'how many runs may use it; above 1 a person must ask', wholeNumber, 1)
       .option('--max-ttl <time>', 'the longest life of a credential', seconds)
+      .option('--binding <kind>', 'what credentials must be bound to: dpop, mtls, or any of the two')
       .option('--type <type>', 'jwt, x509, or both: repeat it; jwt by default', repeated)
       .option('--common-name <name>', 'the common name in certificates')
       .option('--dns <name>', 'a DNS name in certificates; repeat it', repeated, [])
@@ -98,9 +100,10 @@ function bodyOf(options: Options): unknown {
   }
 }
 
-const credentialOf = ({ type = ['jwt'], maxTtl, commonName, dns }: Options): unknown => ({
+const credentialOf = ({ type = ['jwt'], maxTtl, binding, commonName, dns }: Options): unknown => ({
   types: type,
   ...(maxTtl === undefined ? {} : { max_ttl_seconds: maxTtl }),
+  ...(binding === undefined ? {} : { binding }),
   ...(commonName === undefined && dns.length === 0
     ? {}
     : { names: { ...(commonName === undefined ? {} : { common_name: commonName }), dns } }),

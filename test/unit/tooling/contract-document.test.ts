@@ -12,7 +12,7 @@ const filesIn = (folder: string, ending: string): readonly (readonly [string, st
 const SOURCES = filesIn('src', '.ts')
 
 /** A citation and the place in the section that it names: in quotes, in backquotes, or as a test's title begins. */
-const CITATION = /contract §(\d)(?:,? (?:"([^"]+)"|`([^`]+)`)|, ([A-Z][a-z ]+?)(?=[,:'"]))?/g
+const CITATION = /[Cc]ontract §(\d)(?:,? (?:"([^"]+)"|`([^`]+)`)|, ([A-Z][a-z ]+?)(?=[,:'"]))?/g
 /** A comment's next line begins with an asterisk. */
 const flat = (text: string): string => text.replace(/\n\s*(?:\*|\/\/) ?/g, ' ').replace(/\s+/g, ' ')
 
