@@ -1,5 +1,6 @@
 import { z } from 'zod'
-import type { Crls, ServedCrl } from '../../revocation/crl.js'
+import type { Crls } from '../../revocation/crl.js'
+import type { ServedCrl } from '../../revocation/list-in-force.js'
 import { toPem } from '../../x509/pem.js'
 import type { HttpAnswer, RequestContext } from '../answer.js'
 import { NOT_MODIFIED, unlessKnown } from '../cacheable.js'

@@ -1,5 +1,5 @@
 import { describe, expect, test } from '@jest/globals'
-import { CRL_LIFETIME, type ServedCrl } from '../../../src/revocation/crl.js'
+import { CRL_LIFETIME, type ServedCrl } from '../../../src/revocation/list-in-force.js'
 import { randomIds } from '../../../src/runtime/ids.js'
 import { keyOf } from '../../../src/x509/certificate-key.js'
 import { parseCertificate } from '../../../src/x509/certificate.js'
