@@ -27,7 +27,7 @@ export interface ExchangeDeps {
   readonly tokens: Tokens
   readonly delivery: Delivery
   readonly describe: DescribeEvent
-  /** By keys outside the store: of deferred requests, and of what certificates are for. */
+  /** By keys outside the store: of deferred requests; of credentials, and what certificates are for. */
   readonly deferralMac: TextMac
   readonly certificateMac: TextMac
   /**

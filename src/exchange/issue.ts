@@ -3,6 +3,7 @@ import type { OpenedGrant } from '../grants/choose.js'
 import type { Claim, Whereabouts } from '../grants/grant-store.js'
 import type { Issuance, Recorded, TaskRecord } from '../grants/issuance-store.js'
 import { sealFacts } from '../grants/certificate-facts.js'
+import { sealCredential } from '../grants/sealed-credential.js'
 import { credentialDocument, taskDocument, type CredentialDocument } from '../grants/documents.js'
 import { canonicalTerms, digestOf } from '../grants/digest.js'
 import { isUnseparated } from '../grants/separation.js'
@@ -120,6 +121,13 @@ interface Made {
 
 function issuanceOf(deps: ExchangeDeps, plan: Plan, made: Made): Issuance {
   const { where, now, handedOn } = plan
+  const credential = {
+    id: made.credentialId,
+    grantId: made.grant.terms.id,
+    taskId: made.taskId,
+    ancestors: handedOn?.ancestors ?? [],
+    expiresAt: made.expiresAt,
+  }
   return {
     where,
     claims: plan.claims,
@@ -133,12 +141,8 @@ function issuanceOf(deps: ExchangeDeps, plan: Plan, made: Made): Issuance {
         : { open: taskRecordOf(plan, plan.task.open, made), runVersion: plan.task.open.runVersion },
     leaseUntil: made.leaseUntil,
     credential: {
-      id: made.credentialId,
-      grantId: made.grant.terms.id,
-      taskId: made.taskId,
-      ancestors: handedOn?.ancestors ?? [],
-      expiresAt: made.expiresAt,
-      document: credentialDocument(documentOf(deps, plan, made)),
+      ...credential,
+      document: credentialDocument(sealCredential(documentOf(deps, plan, made), credential, deps.certificateMac)),
       ...(made.certifying === undefined ? {} : { certificate: { authority: made.certifying.authority.id } }),
     },
     ...(handedOn === undefined
@@ -155,7 +159,7 @@ function documentOf(
   { certificateMac }: ExchangeDeps,
   { workload, access, boundTo, handedOn }: Plan,
   { certifying, credentialId, grant, taskId }: Made,
-): CredentialDocument {
+): Omit<CredentialDocument, 'mac'> {
   const isBound = boundTo !== undefined || certifying !== undefined
   return {
     workload: workload.spiffeId,

@@ -1,7 +1,7 @@
 import type { CredentialStanding } from '../grants/issuance-store.js'
 import { MAX_TICKET_TTL, type AccessTokenClaims } from '../issuance/jwt.js'
 import { isWithin } from '../grants/access.js'
-import { parseCredentialDocument, parseTaskDocument } from '../grants/documents.js'
+import { parseTaskDocument, type CredentialDocument } from '../grants/documents.js'
 import { depthOf } from './act.js'
 import type { ExchangeRequest, HandingOnRequest } from '../oauth/token-request.js'
 import { resolveAccess, type Asked } from '../policy/resolve-access.js'
@@ -98,11 +98,11 @@ async function checkHanding(
   if (workload !== undefined && (await runHasEnded(deps, workload))) return refuse({ reason: 'run_ended' })
   const live = await liveParent(deps, { id: parent.jti, grantId: parent.grant_id, taskId: parent.task_id })
   if (!live.ok) return live
-  const { standing, opened } = live.value
-  const { where } = parseCredentialDocument(standing.credential.document)
+  const { standing, document, opened } = live.value
+  const { where } = document
   if (workload === undefined && where !== undefined && (await hasEndedAt(deps.stores, where)))
     return refuse({ reason: 'run_ended' })
-  if (workload !== undefined && !isIssuedTo(parent, standing, workload))
+  if (workload !== undefined && !isIssuedTo(parent, document, workload))
     return refuse({ reason: 'client_refused', because: { reason: 'client_is_not_the_holder' } })
   if (request.grantId !== undefined && request.grantId !== parent.grant_id)
     return refuse({ reason: 'grant_not_usable' })
@@ -121,9 +121,8 @@ async function checkHanding(
 }
 
 /** The very run of the workload that it was issued to. */
-const isIssuedTo = (parent: AccessTokenClaims, { credential }: CredentialStanding, workload: Workload): boolean =>
-  parent.client_id === workload.spiffeId &&
-  parseCredentialDocument(credential.document).holder === holderOf(workload, [])
+const isIssuedTo = (parent: AccessTokenClaims, { holder }: CredentialDocument, workload: Workload): boolean =>
+  parent.client_id === workload.spiffeId && holder === holderOf(workload, [])
 
 /** Issued ⊆ parent (invariant 4). */
 function widerThan({ access }: Asked, parent: AccessTokenClaims): ExchangeRefusal | undefined {

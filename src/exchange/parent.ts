@@ -1,4 +1,6 @@
 import type { OpenedGrant } from '../grants/choose.js'
+import type { CredentialDocument } from '../grants/documents.js'
+import { openCredential } from '../grants/sealed-credential.js'
 import type { CredentialStanding } from '../grants/issuance-store.js'
 import { isActive } from '../grants/lifecycle.js'
 import { Fault } from '../runtime/fault.js'
@@ -10,6 +12,8 @@ import type { ExchangeRefusal } from './refusal.js'
 /** A credential that may be handed on: it lives, and so does what it lives by. */
 export interface Parent {
   readonly standing: CredentialStanding
+  /** Of its record, verified. */
+  readonly document: CredentialDocument
   readonly opened: OpenedGrant
 }
 
@@ -21,12 +25,12 @@ export interface ParentClaims {
 }
 
 /**
- * Whether the grant is in force, its document says; which grant and task it lives by, the token says: what a store says of
- * them is not believed above that (invariant 8).
- * @throws Fault `record_tampered` when its record was moved to another grant or task
+ * Whether the grant is in force, its document says; which grant and task it lives by, the token says; who holds it and what it
+ * was handed on from, its record under a MAC: what a store says of them is not believed above that (invariant 8).
+ * @throws Fault `record_tampered` when its record was moved to another grant or task, or was not written by us
  */
 export async function liveParent(
-  { stores, safe, clock }: Pick<ExchangeDeps, 'stores' | 'safe' | 'clock'>,
+  { stores, safe, clock, certificateMac }: Pick<ExchangeDeps, 'stores' | 'safe' | 'clock' | 'certificateMac'>,
   { id, grantId, taskId }: ParentClaims,
 ): Promise<Result<Parent, ExchangeRefusal>> {
   const now = clock.now()
@@ -37,8 +41,9 @@ export async function liveParent(
       'record_tampered',
       `the record of credential ${id} names another grant or task than it was issued for`,
     )
+  const document = openCredential(standing.credential, certificateMac)
   if (standing.task.state !== 'open') return refuse({ reason: 'task_ended' })
   const opened = safe.open(standing.grant)
   if (!isActive(opened.grant, now)) return refuse({ reason: 'grant_not_usable' })
-  return standing.live ? ok({ standing, opened }) : refuse({ reason: 'parent_ended' })
+  return standing.live ? ok({ standing, document, opened }) : refuse({ reason: 'parent_ended' })
 }

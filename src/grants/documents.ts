@@ -12,6 +12,8 @@ export interface CredentialDocument {
   readonly where?: Whereabouts
   /** Of a certificate: what it is for. */
   readonly certificate?: SealedFacts
+  /** Over all but `certificate`, and its record (`sealed-credential.ts`). */
+  readonly mac?: string
 }
 
 export interface TaskDocument {

@@ -85,6 +85,21 @@ describe('invariant 8: what is made up in the store gives no credential', () => 
     expect((await askTicket(mine, alone.token)).status).not.toBe(200)
   })
 
+  test('a stolen credential whose row names another run as its holder is handed on by nobody', async () => {
+    const parent = await grantFor(stage.newRun(), DELEGATES)
+    const thief = stage.newRun()
+    expect((await askTicket(thief, parent.token)).status).not.toBe(200)
+    const own = credentialOf(await stage.token(exchangeForm(await thief.assertion(), { scope: 'deploy:staging' })))
+    const bodyOf = async (of: Credential) =>
+      (await rowOf(credentialKey(of.claims.jti as CredentialId))).split('\n') as [string, string]
+    const [head, body] = await bodyOf(parent)
+    const [, thiefs] = await bodyOf(own)
+    const { holder } = JSON.parse(thiefs) as { holder: string }
+    const edited = `${head}\n${JSON.stringify({ ...(JSON.parse(body) as object), holder })}`
+    await redis.command('SET', credentialKey(parent.claims.jti as CredentialId), edited, 'KEEPTTL')
+    expect((await askTicket(thief, parent.token)).status).not.toBe(200)
+  })
+
   test('nor is its ticket redeemed, when it is moved after the ticket was made', async () => {
     const mine = stage.newRun()
     const parent = await grantFor(mine, DELEGATES)
