@@ -2,7 +2,7 @@ import { createExchange, type Exchange } from '../exchange/exchange.js'
 import type { Delivery } from '../exchange/delivery.js'
 import type { GrantDeps } from '../grants/grant-deps.js'
 import type { CallerDeps } from '../http/callers.js'
-import { createCursors, type Cursors } from '../http/cursor.js'
+import { createCursors } from '../http/cursor.js'
 import { authorizeRoute } from '../http/endpoints/authorize.js'
 import { bundleRoute, caRoutes } from '../http/endpoints/ca.js'
 import { crlRoutes } from '../http/endpoints/crl.js'
@@ -122,14 +122,12 @@ function exchangeOf(
 function apiRoutes({ clock, masterKey, stores }: Base, { whoAsks, tokens, grants }: RouteParts): readonly Route[] {
   const callers: CallerDeps = { ...whoAsks, clock, tokens, proofs: stores.issuance }
   return [
-    ...grantRoutes({ ...grants, callers, cursors: cursorsOf(textMac(masterKey.derive('list-cursor'))) }),
+    ...grantRoutes({ ...grants, callers, cursors: createCursors(textMac(masterKey.derive('list-cursor'))) }),
     ...decisionRoutes({ ...grants, callers }),
     ...taskRoutes({ ...grants, callers }),
     evidenceRoute({ evidence: stores.evidence, callers }),
   ]
 }
-
-const cursorsOf = ({ make, check }: TextMac): Cursors => createCursors({ mac: make, verifyMac: check })
 
 /** What anybody may read: keys, authorities, what they have taken back, and how all of it is used. */
 const publicRoutes = ({ settings }: Base, { keys, authorities, pki }: RouteParts): readonly Route[] => [

@@ -2,20 +2,11 @@ import type { Tier } from '../policy/catalogue.js'
 import type { Binding, RequiredReview } from './grant.js'
 
 /** The tier in force over everything that is asked (contract §1): all reviews, the shortest lifetime and freshness, the strongest binding, signed if any is. */
-export interface JoinedTier {
+export interface JoinedTier extends Omit<Tier, 'approval'> {
   /** Sorted names joined by `+`. */
   readonly name: string
   /** Sorted by group; empty when every tier's approval is `policy`. */
   readonly requiredReviews: readonly RequiredReview[]
-  readonly signed: boolean
-  readonly separation: 'strict' | 'best_effort'
-  readonly binding: Binding
-  readonly maxTtl: number
-  readonly fresh: number
-  readonly decideWithin: number
-  readonly maxWindow: number
-  readonly maxDepth: number
-  readonly maxChildren: number
 }
 
 /** `undefined`: `dpop` and `mtls` cannot both be met by one credential. `tiers` is not empty. */

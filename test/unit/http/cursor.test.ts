@@ -4,7 +4,7 @@ import fc from 'fast-check'
 import { createCursors } from '../../../src/http/cursor.js'
 
 const mac = (key: string) => (text: string) => createHmac('sha256', key).update(text).digest('base64url')
-const cursorsBy = (key: string) => createCursors({ mac: mac(key), verifyMac: (text, tag) => mac(key)(text) === tag })
+const cursorsBy = (key: string) => createCursors({ make: mac(key), check: (text, tag) => mac(key)(text) === tag })
 const cursors = cursorsBy('a key')
 const list = ['grants', 'pending', '']
 
