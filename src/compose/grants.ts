@@ -9,7 +9,7 @@ import type { Base } from './base.js'
 /** What the use cases on grants and tasks need; the exchange, the endpoints and the sweeper share it. */
 export function wireGrants(base: Base): GrantDeps {
   const { settings, clock, stores } = base
-  const { issuer, catalogue, limits, workloads } = settings
+  const { issuer, catalogue, limits, listen, workloads } = settings
   return {
     issuer,
     catalogue,
@@ -19,6 +19,7 @@ export function wireGrants(base: Base): GrantDeps {
     ids: randomIds,
     stores,
     safe: grantSafeOf(base),
+    takesCertificates: listen.some(({ serve }) => serve.includes('mtls')),
     describe: describeEvents({ ids: randomIds, policyDigest: catalogue.digest }),
   }
 }

@@ -17,6 +17,8 @@ export interface GrantDeps {
   readonly ids: Ids
   readonly stores: Pick<Stores, 'grants' | 'tasks' | 'issuance' | 'evidence'>
   readonly safe: GrantSafe
+  /** Whether a listener takes client certificates: without one, mutual TLS binds nothing. */
+  readonly takesCertificates: boolean
   readonly describe: DescribeEvent
 }
 

@@ -66,6 +66,7 @@ export type GrantRefusal =
   /** `same_person` does not tell which person asks: nobody could be told apart from them, so nobody could approve. */
   | { readonly reason: 'person_ambiguous' }
   | { readonly reason: 'type_not_issued' }
+  | { readonly reason: 'binding_unavailable' }
   | { readonly reason: 'names_without_certificate' }
   | { readonly reason: 'name_not_allowed'; readonly name: string }
   | { readonly reason: 'audience_repeated' }
@@ -202,6 +203,9 @@ function resolveAll(deps: GrantDeps, body: GrantBody): Result<AllAsked, GrantRef
   const tier = joinTiers([...new Set(guards.map((guard) => guard.tier))])
   const binding = joinBindings(tier?.binding, body.credential.binding)
   if (tier === undefined || binding === undefined) return refuse({ reason: 'tiers_incompatible' })
+  // A certificate that is issued is bound by itself.
+  if (binding === 'mtls' && !deps.takesCertificates && !types.includes('x509'))
+    return refuse({ reason: 'binding_unavailable' })
   return ok({ access, guards, tier: { ...tier, binding } })
 }
 

@@ -54,6 +54,11 @@ function refusalAnswerOf(refusal: GrantRefusal): HttpAnswer {
       return no(400, 'authorization_details are not acceptable')
     case 'tiers_incompatible':
       return no(400, 'this cannot be granted together: it needs different bindings')
+    case 'binding_unavailable':
+      return no(
+        400,
+        'no listener here takes client certificates: ask for the binding dpop or any, or for the type x509',
+      )
     case 'delegate_missing':
       return no(400, 'say whom it is for: delegate is missing')
     case 'delegate_not_self':

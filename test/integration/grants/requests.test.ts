@@ -1,5 +1,15 @@
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals'
-import { agentId, DEPLOY, errorOf, exchangeForm, openStage, OTHER, type Run, type Stage } from '../exchange/stage.js'
+import {
+  agentId,
+  DATABASE,
+  DEPLOY,
+  errorOf,
+  exchangeForm,
+  openStage,
+  OTHER,
+  type Run,
+  type Stage,
+} from '../exchange/stage.js'
 import { dpopClient } from '../../support/dpop.js'
 import { STORES } from '../exchange/stores.js'
 
@@ -95,6 +105,19 @@ describe.each(STORES)('contract §1, A grant: asked for beforehand, on $name', (
       const both = { ...BODY, ...KEYED, credential: { binding: 'mtls' } }
       expect(await ask(await run.assertion(), both)).toMatchObject({ status: 400 })
       expect((await ask(await run.assertion(), { ...BODY, credential: { binding: 'key' } })).status).toBe(400)
+    })
+
+    test('mtls needs a listener that takes client certificates, unless a certificate may be the credential', async () => {
+      const bound = (types: readonly string[]) => ({
+        ...BODY,
+        access: [{ audience: DATABASE, scope: 'write' }],
+        credential: { types, binding: 'mtls' },
+      })
+      expect(await ask(await stage.newRun().assertion(), bound(['jwt']))).toMatchObject({
+        status: 400,
+        body: { type: 'urn:errand:problem:binding_unavailable' },
+      })
+      expect((await ask(await stage.newRun().assertion(), bound(['jwt', 'x509']))).status).toBe(201)
     })
 
     test('what was approved with a binding gives nothing without one', async () => {
