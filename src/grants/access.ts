@@ -1,5 +1,6 @@
 import { isDeepStrictEqual } from 'node:util'
 import { splitScope } from '../oauth/scope.js'
+import { canonicalize } from '../runtime/jcs.js'
 import type { Access, AuthorizationDetail } from './grant.js'
 
 /**
@@ -24,7 +25,22 @@ export function isDetailWithin(asked: AuthorizationDetail, approved: Authorizati
 
 function isMemberWithin(asked: unknown, approved: unknown): boolean {
   if (!Array.isArray(asked) || !Array.isArray(approved)) return isDeepStrictEqual(asked, approved)
-  return asked.every((element) => approved.some((other) => isDeepStrictEqual(element, other)))
+  const known = textsOf(approved)
+  return [...textsOf(asked)].every((text) => known.has(text))
+}
+
+const textsOfArrays = new WeakMap<readonly unknown[], ReadonlySet<string>>()
+
+/**
+ * The elements, each as the one text that JCS has for it. Thousands of them fit in a request, and it is compared with each grant
+ * of its run: to compare each element with each would stop everybody for as long as it takes.
+ */
+function textsOf(array: readonly unknown[]): ReadonlySet<string> {
+  const known = textsOfArrays.get(array)
+  if (known !== undefined) return known
+  const texts = new Set(array.map(canonicalize))
+  textsOfArrays.set(array, texts)
+  return texts
 }
 
 /** What both allow: the scope that is granted of what was asked, for the one answer that may give less (a narrowed approval). */

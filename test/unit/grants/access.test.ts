@@ -66,6 +66,22 @@ describe('invariant 4: what is asked lies within what was granted, or is refused
     expect(isWithin(access(wanted), [access(granted)])).toBe(within)
   })
 
+  test('thousands of elements, as many as a request has room for, are compared without comparing each with each', () => {
+    const many = (first: object, last: object) => ({
+      type: 'deploy',
+      places: [...Array<object>(750).fill(first), last],
+    })
+    let read = 0
+    const counted = {
+      get a() {
+        read += 1
+        return 1
+      },
+    }
+    expect(isDetailWithin(many({ a: 2 }, { a: 3 }), many(counted, { a: 2 }))).toBe(false)
+    expect(read).toBeLessThan(10_000)
+  })
+
   test('one target: scope of one audience gives nothing at another, nor is access pieced together', () => {
     const granted = [access('a'), access('b', [], 'https://other.example.com')]
     expect(isWithin(access('b'), granted)).toBe(false)
