@@ -82,9 +82,11 @@ async function admitWorkload(
   workload: Workload,
 ): Promise<Result<Caller, HttpAnswer>> {
   const wait = deps.admit(workload)
-  if (wait !== undefined) return refuse(refusalAnswer({ reason: 'too_fast', retryAfter: wait }, 'problem'))
-  const proof = await provedKeys(deps, context)
-  return proof.ok ? ok({ kind: 'workload', workload, proof: proof.value }) : proof
+  if (wait !== undefined) return refuse(tooFast(wait))
+  const proof = await verifyKeys(deps, context)
+  if (!proof.ok) return proof
+  const claimed = await claimKeys(deps, proof.value)
+  return claimed.ok ? ok({ kind: 'workload', workload, proof: proof.value }) : claimed
 }
 
 /** A workload that stands beside a credential: its assertion is looked at and counted as one that calls by itself is. */
@@ -98,7 +100,7 @@ export async function identifyBeside(
     return ok(undefined)
   }
   const wait = deps.admit(workload.value)
-  return wait === undefined ? workload : refuse(refusalAnswer({ reason: 'too_fast', retryAfter: wait }, 'problem'))
+  return wait === undefined ? workload : refuse(tooFast(wait))
 }
 
 /**
@@ -119,25 +121,35 @@ async function identifyHolder(
   if (needsDpop !== (scheme === 'DPoP'))
     return refuse(needsDpop ? dpopInvalid('token_is_bound') : dpopInvalid('token_not_bound'))
   if (cnf === undefined) return ok({ kind: 'holder', credential, isProved: false })
-  const proof = await provedKeys(deps, context, { value: token, mustBeNamed: true })
+  const proof = await verifyKeys(deps, context, { value: token, mustBeNamed: true })
   if (!proof.ok) return proof
+  // Whoever only has the token, and a key of their own, uses nothing up.
   if (!provesConfirmation(cnf, proof.value)) return refuse(challenge('key_not_proved'))
-  return ok({ kind: 'holder', credential, isProved: true })
+  const wait = deps.admit({ spiffeId: credential.client_id })
+  if (wait !== undefined) return refuse(tooFast(wait))
+  const claimed = await claimKeys(deps, proof.value)
+  return claimed.ok ? ok({ kind: 'holder', credential, isProved: true }) : claimed
 }
 
-/** The keys that come with a caller who is known by now: each proof serves once. */
-async function provedKeys(
-  { verifyPossession, proofs, clock }: CallerDeps,
+/** The keys that come with a request; nothing is spent. */
+async function verifyKeys(
+  { verifyPossession }: CallerDeps,
   context: RequestContext,
   token?: { readonly value: string; readonly mustBeNamed: boolean },
 ): Promise<Result<ProofOfPossession, HttpAnswer>> {
   const proved = await verifyPossession(context, token)
-  if (!proved.ok) {
-    const { reason } = proved.refusal
-    return refuse(reason === 'dpop_nonce_needed' ? dpopNonceNeeded() : dpopUnauthorized('invalid_dpop_proof', reason))
-  }
-  const claimed = await claimProof(proofs, proved.value, clock.now())
-  return claimed === 'used' ? refuse(dpopUnauthorized('invalid_dpop_proof', 'dpop_used')) : proved
+  if (proved.ok) return proved
+  const { reason } = proved.refusal
+  return refuse(reason === 'dpop_nonce_needed' ? dpopNonceNeeded() : dpopUnauthorized('invalid_dpop_proof', reason))
+}
+
+/** Of a caller who is known by now: each proof serves once. */
+async function claimKeys(
+  { proofs, clock }: CallerDeps,
+  proof: ProofOfPossession,
+): Promise<Result<'claimed', HttpAnswer>> {
+  const claimed = await claimProof(proofs, proof, clock.now())
+  return claimed === 'used' ? refuse(dpopUnauthorized('invalid_dpop_proof', 'dpop_used')) : ok('claimed')
 }
 
 /** A person with one of these roles, and nobody else: no decision is reachable with a machine's credential, whatever its claims. */
@@ -171,6 +183,8 @@ export function presentedToken(authorization: string | undefined): PresentedToke
   const [, bearer, token] = AUTHORIZATION.exec(authorization ?? '') ?? []
   return token === undefined ? undefined : { scheme: bearer === undefined ? 'DPoP' : 'Bearer', token }
 }
+
+const tooFast = (retryAfter: number): HttpAnswer => refusalAnswer({ reason: 'too_fast', retryAfter }, 'problem')
 
 const issuerUnavailable = (): Fault => new Fault('issuer_unavailable', "the token's issuer cannot be asked")
 

@@ -289,6 +289,17 @@ describe.each(STORES)('RFC 9449 on $name', (store) => {
       expect(await stage.isLive({ token })).toBe(true)
     })
 
+    test('who has the token and another key uses nothing up: the store keeps no proof of theirs', async () => {
+      const { token, taskId } = await keyed(newClient())
+      const path = `/tasks/${taskId}/complete`
+      const proof = await newClient().headers('POST', path, { ath: athOf(token) })
+      const init = { method: 'POST', headers: { ...proof, Authorization: `DPoP ${token}` } }
+      for (const _time of ['first', 'second']) {
+        const answer = await stage.broker.fetch(path, init)
+        expect([answer.status, answer.body['type']]).toEqual([401, 'urn:errand:problem:invalid_token'])
+      }
+    })
+
     test('§9: a nonce is asked for by a challenge', async () => {
       const client = newClient()
       const { token, taskId } = await keyed(client)
