@@ -67,7 +67,7 @@ export function routesOf(base: Base, parts: RouteParts): readonly Route[] {
 function oauthRoutes(base: Base, parts: RouteParts, certificateMac: TextMac): readonly Route[] {
   const { settings, clock, log, metrics, stores } = base
   const { authorities, grants, tokens, delivery } = parts
-  const { verifyWorkload, verifyPossession, verifyResourceServer } = parts.whoAsks
+  const { verifyWorkload, verifyPossession, verifyResourceServer, admit } = parts.whoAsks
   return [
     tokenRoute({ exchange: exchangeOf(base, parts, certificateMac), verifyPossession, delivery, metrics, log }),
     introspectRoute({
@@ -87,6 +87,7 @@ function oauthRoutes(base: Base, parts: RouteParts, certificateMac: TextMac): re
       verifyWorkload,
       verifyPossession,
       authorities: () => authorities.believed(),
+      admit,
     }),
   ]
 }

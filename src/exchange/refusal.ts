@@ -44,5 +44,4 @@ export type ExchangeRefusal =
   | { readonly reason: 'deferral_cancelled' }
   | { readonly reason: 'deferral_expired' }
   | { readonly reason: 'denied' }
-  | { readonly reason: 'too_fast'; readonly retryAfter: number }
   | { readonly reason: 'poll_too_fast' }

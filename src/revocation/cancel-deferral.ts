@@ -56,6 +56,8 @@ async function identifyCanceller(
       : ok({ shard: shardOfDeferralCode(token), holder: holderByKeys(keys), workload: undefined })
   const client = await authenticateClient(deps, clientAssertion, clientId)
   if (!client.ok) return client
+  const wait = deps.admit(client.value)
+  if (wait !== undefined) return refuse({ reason: 'too_fast', retryAfter: wait })
   if ((await claimProof(deps.stores.issuance, proof, deps.clock.now())) === 'used')
     return refuse({ reason: 'proof_used' })
   const workload = client.value

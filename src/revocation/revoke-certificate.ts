@@ -39,6 +39,8 @@ async function mayRevoke(
   if (clientAssertion === undefined) return refuse({ reason: 'certificate_not_proved' })
   const client = await authenticateClient(deps, clientAssertion, clientId)
   if (!client.ok) return client
+  const wait = deps.admit(client.value)
+  if (wait !== undefined) return refuse({ reason: 'too_fast', retryAfter: wait })
   return holderOf(client.value, []) === holder
     ? ok('done')
     : refuse({ reason: 'client_refused', because: { reason: 'client_is_not_the_holder' } })

@@ -39,6 +39,9 @@ async function revokeAccessToken(
   if (!verified.ok) return ok('done')
   const { jti, grant_id, task_id, client_id, aud, cnf } = verified.value
   if (cnf !== undefined && !provesConfirmation(cnf, proof)) return refuse(keyNotProved(cnf))
+  // Each proof that is claimed is a record: not so for whoever only has the token, who cannot make its workload wait either.
+  const wait = cnf === undefined ? undefined : deps.admit({ spiffeId: client_id })
+  if (wait !== undefined) return refuse({ reason: 'too_fast', retryAfter: wait })
   if (cnf !== undefined && (await claimProof(deps.stores.issuance, proof, now)) === 'used')
     return refuse({ reason: 'proof_used' })
   const subject = { grantId: grant_id, taskId: task_id, credentialId: jti, workload: client_id, audience: aud }

@@ -16,6 +16,8 @@ export type ClientRefusal =
   | { readonly reason: 'key_not_proved'; readonly binding: Binding }
   /** A certificate came alone: whoever has met its holder has it too. */
   | { readonly reason: 'certificate_not_proved' }
+  /** Whoever it is asks too often. Seconds to wait. */
+  | { readonly reason: 'too_fast'; readonly retryAfter: number }
 
 export const proofRefusal = (refusal: DpopRefusal): ClientRefusal =>
   refusal.reason === 'dpop_nonce_needed'

@@ -1,5 +1,5 @@
 import { z } from 'zod'
-import { refusalToWire } from '../../exchange/refusal-to-wire.js'
+import { isOutage, refusalToWire } from '../../exchange/refusal-to-wire.js'
 import { readForm } from '../../oauth/form.js'
 import { NO_STORE } from '../../oauth/token-response.js'
 import { CLIENT_ASSERTION_TYPE, MAX_TOKEN_BYTES } from '../../oauth/urns.js'
@@ -37,6 +37,7 @@ export const revokeRoute = (deps: RevokeEndpointDeps): Route =>
         description: 'A deferral code or a certificate needs the proofs of whom it was given to',
         schema: oauthErrorSchema,
       },
+      429: { description: 'Too fast', schema: oauthErrorSchema },
       503: { description: 'Nothing was ended as far as we know; try again', schema: oauthErrorSchema },
     },
     handle: (form, context) => answerRevocation(deps, form, context),
@@ -71,4 +72,9 @@ async function answerRevocation(
   return revoked.ok ? { status: 200, headers: NO_STORE } : refusedAnswer(revoked.refusal)
 }
 
-const refusedAnswer = (refusal: ClientRefusal): HttpAnswer => oauthErrorAnswer(refusalToWire(refusal))
+/** Whoever proved nothing is counted as such (invariant 14), as at `/token`. */
+function refusedAnswer(refusal: ClientRefusal): HttpAnswer {
+  const answer = oauthErrorAnswer(refusalToWire(refusal))
+  const isUnproved = refusal.reason === 'client_refused' || refusal.reason === 'proof_refused'
+  return isUnproved && !isOutage(refusal) ? { ...answer, unverified: refusal.because.reason } : answer
+}

@@ -76,6 +76,12 @@ describe('a workload that comes too fast', () => {
       expect(answer).toMatchObject({ status: 429, body: { type: 'urn:errand:problem:too_fast' } })
       expect(Number(answer.headers.get('retry-after'))).toBeGreaterThanOrEqual(1)
     }
+    const cancelled = await broker.post('/revoke', {
+      token: `dc_${'A'.repeat(43)}`,
+      client_assertion: await broker.assertion(),
+      client_assertion_type: CLIENT_ASSERTION_TYPE,
+    })
+    expect(cancelled).toMatchObject({ status: 429, body: { error: 'temporarily_unavailable' } })
     expect((await broker.call('GET', '/grants', await broker.person('ann'))).status).toBe(200)
   })
 })
@@ -99,11 +105,21 @@ describe('an address that comes too fast', () => {
     expect((await broker.fetch('/jwks')).status).toBe(200)
   })
 
-  test('an attempt that proves nothing costs ten times as much', async () => {
+  test.each<[string, Readonly<Record<string, string>>]>([
+    ['/token', exchangeForm('no.good.token')],
+    [
+      '/revoke',
+      {
+        token: `dc_${'A'.repeat(43)}`,
+        client_assertion: 'no.good.token',
+        client_assertion_type: CLIENT_ASSERTION_TYPE,
+      },
+    ],
+  ])('at %s an attempt that proves nothing costs ten times as much', async (path, form) => {
     const { broker } = await open(limited(MANY, 600))
     await broker.fetch('/jwks')
     let tries = 0
-    while ((await broker.post('/token', exchangeForm('no.good.token'))).status === 400) tries += 1
+    while ((await broker.post(path, form)).status < 429) tries += 1
     expect(tries).toBeLessThanOrEqual(10)
     expect((await broker.fetch('/jwks')).status).toBe(429)
   })
