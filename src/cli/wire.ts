@@ -106,6 +106,8 @@ export const isDeferredAnswer = (value: unknown): value is DeferredAnswer =>
 export interface Page<T> {
   readonly elements: readonly T[]
   readonly next: string | undefined
+  /** Of a page of the latest: what comes later is read on from here. */
+  readonly newer: string | undefined
   /** Nothing is left for now. */
   readonly complete: boolean
 }
@@ -113,10 +115,11 @@ export interface Page<T> {
 export function parsePage<T>(value: unknown, name: string, parse: (element: unknown) => T): Page<T> {
   const elements = isJson(value) ? value[name] : undefined
   if (!isJson(value) || !Array.isArray(elements)) throw foreign(`a list of ${name}`)
-  const next = value['next_cursor']
+  const [next, newer] = [value['next_cursor'], value['newer_cursor']]
   return {
     elements: elements.map((element: unknown) => parse(element)),
     next: typeof next === 'string' ? next : undefined,
+    newer: typeof newer === 'string' ? newer : undefined,
     complete: value['complete'] !== false,
   }
 }

@@ -1,7 +1,7 @@
-import { SHARDS, shardOf, type Shard } from '../runtime/ids.js'
-import { parseTime } from '../runtime/clock.js'
+import type { Shard } from '../runtime/ids.js'
 import type { EvidenceEvent, EventFilter } from './event.js'
 import type { EvidenceStore } from './evidence-store.js'
+import { byTime, matches, shardsOf } from './match-event.js'
 
 /** One page of events, and where the next one begins. */
 export interface EventPage {
@@ -50,19 +50,5 @@ export async function readEvents(
       }
     }
   }
-  found.sort((a, b) => (a.at === b.at ? a.shard - b.shard || a.seq - b.seq : a.at < b.at ? -1 : 1))
-  return { events: found, position: reached, complete }
+  return { events: found.sort(byTime), position: reached, complete }
 }
-
-function shardsOf(filter: EventFilter): readonly Shard[] {
-  const id = filter.grantId ?? filter.taskId
-  return id === undefined ? Array.from({ length: SHARDS }, (_, shard) => shard) : [shardOf(id)]
-}
-
-const matches = (event: EvidenceEvent, { stream, grantId, taskId, workload, person, since }: EventFilter): boolean =>
-  (stream === undefined || event.stream === stream) &&
-  (grantId === undefined || event.grant_id === grantId) &&
-  (taskId === undefined || event.task_id === taskId) &&
-  (workload === undefined || event.workload === workload) &&
-  (person === undefined || event.person === person) &&
-  (since === undefined || (parseTime(event.at) ?? 0) >= since)

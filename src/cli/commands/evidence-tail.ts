@@ -45,9 +45,9 @@ export const evidenceTail = (parent: Command, bind: Bind): Command =>
       .option('--since <time>', 'only what is younger than this: 15m, 1d', seconds)
       .addHelpText('after', EXAMPLES),
     async (context, options) => {
-      const { events, cursor } = await readToEnd(context, queryOf(options, context), options.lines)
+      const { events, newer } = await readLast(context, queryOf(options, context), options.lines)
       print(context, events)
-      if (options.follow === true) await follow(context, queryOf(options, context), cursor)
+      if (options.follow === true) await follow(context, queryOf(options, context), newer)
       return undefined
     },
   )
@@ -58,37 +58,45 @@ function queryOf(options: Options, { io }: Context): EventQuery {
   return { stream, grant_id: grant, task_id: task, workload, person, since: from }
 }
 
-interface Read {
+/** As the API has it (`limit`). */
+const LONGEST_PAGE = 1000
+
+interface Last {
   readonly events: readonly EventDocument[]
-  readonly cursor: string | undefined
+  /** What comes later is read on from here. */
+  readonly newer: string | undefined
 }
 
-/** All pages there are, from a cursor on; of their events the last `keep`. */
-async function readToEnd({ session }: Context, query: EventQuery, keep = Infinity): Promise<Read> {
+/** The last so many events, oldest first: pages from the end back. */
+async function readLast({ session }: Context, query: EventQuery, count: number): Promise<Last> {
   let events: readonly EventDocument[] = []
-  let cursor = query.cursor
+  let cursor: string | undefined
+  let newer: string | undefined
   for (;;) {
-    const page = await readEvents(session.api(), session.personToken(), { ...query, cursor })
-    events = [...events, ...page.elements]
-    if (events.length > keep) events = events.slice(events.length - keep)
-    cursor = page.next ?? cursor
-    if (page.complete) return { events, cursor }
+    const limit = Math.min(LONGEST_PAGE, count - events.length)
+    const page = await readEvents(session.api(), session.personToken(), { ...query, order: 'latest', limit, cursor })
+    events = [...page.elements, ...events]
+    newer ??= page.newer
+    if (page.complete || events.length >= count) return { events, newer }
+    cursor = page.next
   }
 }
 
 async function follow(context: Context, query: EventQuery, from: string | undefined): Promise<never> {
   let cursor = from
   for (;;) {
-    await sleep(POLL_MS)
     try {
-      const read = await readToEnd(context, { ...query, cursor })
-      print(context, read.events)
-      cursor = read.cursor
+      const { session } = context
+      const page = await readEvents(session.api(), session.personToken(), { ...query, cursor })
+      print(context, page.elements)
+      cursor = page.next ?? cursor
+      if (!page.complete) continue
     } catch (error) {
       // A broker that is restarted comes back, and the cursor stays true.
       if (!(error instanceof CommandError) || error.exitCode !== EXIT.unavailable) throw error
       context.output.note(error.message)
     }
+    await sleep(POLL_MS)
   }
 }
 

@@ -1,6 +1,7 @@
 import { z } from 'zod'
 import type { EvidenceStore } from '../../evidence/evidence-store.js'
 import { readEvents, type Position } from '../../evidence/read-events.js'
+import { readLatest } from '../../evidence/read-latest.js'
 import { parseTime } from '../../runtime/clock.js'
 import { parseGrantId, parseTaskId, SHARDS } from '../../runtime/ids.js'
 import { jsonAnswer, type HttpAnswer } from '../answer.js'
@@ -32,11 +33,15 @@ const query = z.strictObject({
   workload: z.string().max(127).optional(),
   person: z.string().max(512).optional(),
   since: z.string().optional().describe('RFC 3339'),
+  order: z.enum(['oldest', 'latest']).default('oldest').describe('Which page comes first'),
   cursor: z.string().max(4096).optional(),
   limit: wholeNumber(1000, 200),
 })
 
-/** `GET /evidence/events`: what happened, for auditors. The cursor goes on where the last page ended, also for events that come later. */
+/**
+ * `GET /evidence/events`: what happened, for auditors, from the beginning on or from the end back. The cursor goes on where the last
+ * page ended; from the beginning, also for events that come later.
+ */
 export const evidenceRoute = (deps: EvidenceEndpointDeps): Route =>
   getRoute({
     path: '/evidence/events',
@@ -47,8 +52,14 @@ export const evidenceRoute = (deps: EvidenceEndpointDeps): Route =>
     query,
     responses: {
       200: {
-        description: 'A page; ask again with next_cursor for what is left and for what comes later',
-        schema: z.object({ events: z.array(eventSchema), next_cursor: z.string(), complete: z.boolean() }),
+        description:
+          'A page, oldest first; ask again with next_cursor and the same order for what is left, and with newer_cursor in the order oldest for what comes later than a page of the latest',
+        schema: z.object({
+          events: z.array(eventSchema),
+          next_cursor: z.string(),
+          newer_cursor: z.string().optional().describe('With order=latest'),
+          complete: z.boolean(),
+        }),
       },
       ...PROBLEMS,
     },
@@ -78,8 +89,14 @@ async function answerEvents(deps: EvidenceEndpointDeps, asked: z.output<typeof q
     ...(asked.person === undefined ? {} : { person: asked.person }),
     ...(since === undefined ? {} : { since }),
   }
-  const page = await readEvents(deps.evidence, filter, position, asked.limit)
-  return jsonAnswer(200, { events: page.events, next_cursor: formatCursor(page.position), complete: page.complete })
+  if (asked.order === 'latest') {
+    const from = asked.cursor === undefined ? undefined : position
+    const { events, before, position: heads, complete } = await readLatest(deps.evidence, filter, asked.limit, from)
+    const cursors = { next_cursor: formatCursor(before), newer_cursor: formatCursor(heads) }
+    return jsonAnswer(200, { events, ...cursors, complete })
+  }
+  const { events, position: reached, complete } = await readEvents(deps.evidence, filter, position, asked.limit)
+  return jsonAnswer(200, { events, next_cursor: formatCursor(reached), complete })
 }
 
 const formatCursor = (position: Position): string =>

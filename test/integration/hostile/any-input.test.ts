@@ -281,7 +281,18 @@ describe.each(['the embedded store', 'Redis'])('any input, on %s', (store) => {
     const query = fc.array(
       fc.tuple(
         fc.oneof(
-          fc.constantFrom('cursor', 'limit', 'status', 'grant_id', 'task_id', 'workload', 'person', 'since', 'stream'),
+          fc.constantFrom(
+            'cursor',
+            'limit',
+            'status',
+            'grant_id',
+            'task_id',
+            'workload',
+            'person',
+            'since',
+            'stream',
+            'order',
+          ),
           hostile,
         ),
         hostile,

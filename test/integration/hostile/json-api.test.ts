@@ -365,6 +365,10 @@ describe('queries', () => {
       `/evidence/events?cursor=${Buffer.from(JSON.stringify(Array(64).fill(0.5))).toString('base64url')}`,
     ],
     ['too many events', '/evidence/events?limit=1001'],
+    ['an unknown order of events', '/evidence/events?order=newest'],
+    ['an empty order of events', '/evidence/events?order='],
+    ['two orders of events', '/evidence/events?order=latest&order=oldest'],
+    ['the latest events before a place that somebody made up', '/evidence/events?order=latest&cursor=abc'],
     ['a workload of 200 characters', `/evidence/events?workload=${'a'.repeat(200)}`],
   ])('%s is 400, and nothing changes', async (_case, path) => {
     const bearer = await auditor()
