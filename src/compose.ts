@@ -15,6 +15,7 @@ import type { AuthorityRing } from './issuance/authority-ring.js'
 import { createTokens } from './issuance/jwt.js'
 import type { KeyRing } from './issuance/key-ring.js'
 import { isSignedByOneOf } from './issuance/own-certificate.js'
+import { createHasEnded } from './revocation/has-ended.js'
 import { createSweeper, type Sweeper } from './revocation/sweeper.js'
 import { systemClock, type Clock } from './runtime/clock.js'
 import { createLifecycle, partOf } from './runtime/lifecycle.js'
@@ -63,9 +64,15 @@ async function composeOn(base: Base, acknowledged: Acknowledged): Promise<Broker
   const pki = wirePki(base, authorities, acknowledged)
   const trust = wireTrust(base)
   const dpopNonces = createDpopNonces({ key: masterKey.derive('dpop-nonce'), clock })
-  const whoAsks = wireWhoAsks(base, trust, dpopNonces)
-  const tokens = createTokens({ ring: keys, issuer: settings.issuer })
   const grants = wireGrants(base)
+  const hasEnded = createHasEnded({
+    authorities: () => authorities.all(),
+    store: stores.issuance,
+    safe: grants.safe,
+    clock,
+  })
+  const whoAsks = wireWhoAsks(base, trust, dpopNonces, hasEnded)
+  const tokens = createTokens({ ring: keys, issuer: settings.issuer })
   const delivery = createDelivery({ store: stores.issuance, clock, describe: grants.describe, log })
   const sweeper = createSweeper({ ...grants, deadlines: stores.deadlines, log, metrics })
   const edge = edgeOf(base, { keys, authorities, pki, trust, whoAsks, tokens, grants, delivery }, dpopNonces)

@@ -28,6 +28,7 @@ export function wireWhoAsks(
   base: Base,
   { issuerKeys, revocationLists }: Pick<Trust, 'issuerKeys' | 'revocationLists'>,
   dpopNonces: DpopNonces,
+  hasEnded: (certificate: Buffer) => Promise<boolean>,
 ): WhoAsks {
   const { settings, clock, stores } = base
   const { issuer, workloads, trustDomain } = settings
@@ -55,6 +56,7 @@ export function wireWhoAsks(
       audiences: [issuer, `${issuer}/introspect`, `${issuer}/token`],
       clock,
       store: stores.issuance,
+      hasEnded,
     }),
     verifyPossession: createPossessionVerifier(
       createDpopVerifier({ origins: originsOf(settings), clock, nonces: dpopNonces }),

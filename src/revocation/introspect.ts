@@ -79,8 +79,9 @@ async function introspectCertificate(
   }
 }
 
-async function liveStanding(
-  { store, safe }: IntrospectDeps,
+/** A credential that lives, under a grant that is genuine and in force. */
+export async function liveStanding(
+  { store, safe }: Pick<IntrospectDeps, 'store' | 'safe'>,
   id: AccessTokenClaims['jti'],
   now: EpochSeconds,
 ): Promise<CredentialStanding | undefined> {

@@ -1,4 +1,5 @@
 import { X509Certificate } from 'node:crypto'
+import type { EpochSeconds } from '../runtime/clock.js'
 import { sha256Hex } from '../runtime/digest.js'
 import type { CertificateOfClient } from '../policy/catalogue.js'
 
@@ -13,14 +14,22 @@ export interface ClientCertificate {
   readonly verified: boolean
 }
 
-/** Whether it is the certificate that a client is known by. Its names count only where its chain was verified. */
-export function isCertificateOf({ chain, verified }: ClientCertificate, known: CertificateOfClient): boolean {
+/**
+ * Whether it is the certificate that a client is known by. Its names count only where its chain was verified, and as long as it
+ * is valid: a connection may outlive it.
+ */
+export function isCertificateOf(
+  { chain, verified }: ClientCertificate,
+  known: CertificateOfClient,
+  now: EpochSeconds,
+): boolean {
   if ('sha256' in known) return known.sha256.includes(sha256Hex(chain[0]))
-  return verified && altNamesOf(chain[0]).includes(known.subjectAltName)
+  const leaf = verified ? new X509Certificate(chain[0]) : undefined
+  return leaf !== undefined && Date.parse(leaf.validTo) >= now * 1000 && altNamesOf(leaf).includes(known.subjectAltName)
 }
 
 /** As node:crypto writes them, `URI:…` and `DNS:…`. It quotes those that hold a comma or a quote: then none is taken apart. */
-function altNamesOf(der: Buffer): readonly string[] {
-  const text = new X509Certificate(der).subjectAltName ?? ''
+function altNamesOf(leaf: X509Certificate): readonly string[] {
+  const text = leaf.subjectAltName ?? ''
   return text.includes('"') ? [] : text.split(', ')
 }

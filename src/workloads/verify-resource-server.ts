@@ -46,6 +46,8 @@ export interface ResourceServerDeps {
   readonly audiences: readonly string[]
   readonly clock: Clock
   readonly store: Pick<IssuanceStore, 'claim'>
+  /** Whether this broker issued a certificate, DER, that lives no more. TLS does not know of it. @throws Fault `store_unavailable` */
+  readonly hasEnded: (certificate: Buffer) => Promise<boolean>
 }
 
 /** Seconds: an assertion of a client lives for a few minutes at most. */
@@ -64,8 +66,7 @@ export function createResourceServerVerifier(deps: ResourceServerDeps): VerifyRe
     }
   return (proof) => {
     if (proof.method === 'basic') return Promise.resolve(verifySecret(servers.get(proof.id), proof.secret))
-    if (proof.method === 'certificate')
-      return Promise.resolve(verifyCertificate(servers.get(proof.id), proof.certificate))
+    if (proof.method === 'certificate') return verifyCertificate(deps, servers.get(proof.id), proof.certificate)
     return verifyAssertion(deps, servers, keySets, proof.assertion)
   }
 }
@@ -78,12 +79,14 @@ function verifySecret(server: KnownServer | undefined, secret: string): Result<R
   return equal ? ok(server) : refuse({ reason: 'resource_server_secret_wrong' })
 }
 
-function verifyCertificate(
+async function verifyCertificate(
+  { clock, hasEnded }: Pick<ResourceServerDeps, 'clock' | 'hasEnded'>,
   server: KnownServer | undefined,
   certificate: ClientCertificate,
-): Result<ResourceServer, ResourceServerRefusal> {
+): Promise<Result<ResourceServer, ResourceServerRefusal>> {
   if (server?.auth.method !== 'mtls') return refuse({ reason: 'resource_server_unknown' })
-  return isCertificateOf(certificate, server.auth.certificate)
+  const isIts = isCertificateOf(certificate, server.auth.certificate, clock.now())
+  return isIts && !(await hasEnded(certificate.chain[0]))
     ? ok(server)
     : refuse({ reason: 'resource_server_certificate_wrong' })
 }

@@ -18,6 +18,8 @@ let pki: OpensslPki
 let first: TestBroker
 let mutual: TestBroker
 let port: number
+/** What the certificates of the test's workload name. */
+const SUB = 'spiffe://errand.test/ci/74'
 
 beforeAll(async () => {
   redis = await startRedis()
@@ -25,7 +27,10 @@ beforeAll(async () => {
   pki.selfSigned('server', 'DNS:localhost,IP:127.0.0.1')
   port = await freePort()
   const store = { url: redis.url, durability: 'strict' }
-  const resources = ([deploy, ...others]: readonly object[]) => [{ ...deploy, credentials: ['jwt', 'x509'] }, ...others]
+  const resources = ([deploy, ...others]: readonly object[], more: object = {}) => [
+    { ...deploy, credentials: ['jwt', 'x509'], ...more },
+    ...others,
+  ]
   const tiers = <T extends { readonly low: object }>(of: T) => ({ ...of, low: { ...of.low, binding: 'any' } })
   first = await startBroker({
     store,
@@ -44,7 +49,7 @@ beforeAll(async () => {
         { host: '127.0.0.1', port, serve: ['mtls'], tls: { ...tls, client_ca_file: pki.file('authorities.pem') } },
       ],
       workloads: workloads.map((source) => ({ ...source, audiences: [first.url] })),
-      resources: resources(base.resources),
+      resources: resources(base.resources, { clients: [{ id: 'by-name', auth: 'mtls', san_uri: SUB }] }),
       tiers: tiers(base.tiers),
     }),
   })
@@ -107,6 +112,14 @@ describe('curl with a certificate of Errand’s', () => {
     expect(await certified('plain')).toMatchObject({ token_type: 'N_A' })
     const unbound = await first.post('/token', exchangeForm(await first.assertion({ run_id: 'unbound' })))
     expect(unbound.body['error']).toBe('invalid_dpop_proof')
+  })
+
+  test('proves a resource server that is known by its name, until it is revoked', async () => {
+    const { access_token: chain } = await certified('api')
+    const introspect = async () => curl('/introspect', { token: String(chain), client_id: 'by-name' }, 'api')
+    expect((await introspect()).body).toMatchObject({ active: true, sub: SUB })
+    expect((await curl('/revoke', { token: String(chain) }, 'api')).status).toBe(200)
+    expect(await introspect()).toMatchObject({ status: 401, body: { error: 'invalid_client' } })
   })
 
   test('of an authority whose key has leaked it is nobody’s, though TLS takes it', async () => {
