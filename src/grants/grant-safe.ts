@@ -14,14 +14,23 @@ export interface GrantSafe {
   close(grant: Grant, version: number, index: GrantIndex): GrantRecord
 }
 
-/** Opened grants are remembered by the very text that was verified: a changed row is verified again. */
-const REMEMBERED = 10_000
+/**
+ * Opened grants are remembered by the very text that was verified: a changed row is verified again. In characters of all texts
+ * together, some ten thousand usual grants: their details may be long, and whoever asks for them chooses how long.
+ */
+const REMEMBERED_CHARS = 16 * 1024 * 1024
 
 export function createGrantSafe(seal: GrantSeal, onTampered: (id: string) => void): GrantSafe {
   const remembered = new Map<string, Grant>()
+  let chars = 0
   const remember = (document: string, grant: Grant): void => {
-    if (remembered.size >= REMEMBERED) remembered.delete(remembered.keys().next().value ?? '')
     remembered.set(document, grant)
+    chars += document.length
+    for (const oldest of remembered.keys()) {
+      if (chars <= REMEMBERED_CHARS) return
+      remembered.delete(oldest)
+      chars -= oldest.length
+    }
   }
   const open = (record: GrantRecord): OpenedGrant => {
     const known = remembered.get(record.document)

@@ -33,6 +33,22 @@ describe('invariant 8: nothing comes out of the safe whose MAC does not verify',
     expect(() => safe.open({ ...record, id: newId() })).toThrow('does not verify')
   })
 
+  test('what is remembered has a bound in characters: the oldest is verified again', () => {
+    let verified = 0
+    const counting = createGrantSafe(
+      { ...seal, verifyMac: (text, tag) => (verified++, seal.verifyMac(text, tag)) },
+      () => undefined,
+    )
+    const long = (purpose: string) => safe.close(active({ id: newId(), purpose }), 1, { run: 'r' })
+    const first = long('a')
+    counting.open(first)
+    counting.open(first)
+    expect(verified).toBe(1)
+    for (let at = 0; at < 18; at++) counting.open(long(String.fromCharCode(98 + at).repeat(1024 * 1024)))
+    counting.open(first)
+    expect(verified).toBe(20)
+  })
+
   test('what the store says beside the document changes nothing in the grant', () => {
     const record = safe.close(end(active(), 'revoked', 'corp:op', NOW), 2, { run: 'r' })
     const opened = safe.open({ ...record, status: 'active', deadline: NOW + 9999, maxTasks: 99 })
