@@ -20,7 +20,7 @@ import type { ExchangeDeps } from './dependencies.js'
 import { depthOf } from './act.js'
 import { issue, type Plan } from './issue.js'
 import { issueRefusal } from './issue-refusal.js'
-import { refused, type Outcome } from './outcome.js'
+import { refused, type Issued, type Outcome } from './outcome.js'
 import { liveParent, type Parent } from './parent.js'
 import { recordRefusal } from './record-refusal.js'
 import type { ExchangeRefusal } from './refusal.js'
@@ -28,7 +28,10 @@ import { confirmationFor, keysOfUse, requireBinding } from './required-binding.j
 import { runHasEnded } from './run-ended.js'
 import { wantedOf, type Wanted } from './wanted.js'
 
-/** A child redeems a ticket with its own assertion, and gets a credential that is narrower than its parent's (contract §1, "Handing on"). */
+/**
+ * A child redeems a ticket with its own assertion, and gets a credential that is narrower than its parent's (contract §1,
+ * "Handing on").
+ */
 export async function redeemTicket(
   deps: ExchangeDeps,
   request: HandingOnRequest,
@@ -121,11 +124,21 @@ async function settle(
     // The child's assertion may belong to another shard than the grant, so it is used up before: fail closed.
     if (attempt === 0 && !(await spend(deps, who, asked, live.value))) return { reason: 'assertion_used' }
     const result = await issue(deps, plan.value)
-    if ('recorded' in result) return result.recorded
+    if ('recorded' in result) return unlessEnded(deps, who.child, result.recorded)
     const refusal = issueRefusal(result)
     if (refusal !== undefined) return refusal
   }
   throw new Fault('contended', 'the grant changed under every attempt to redeem a ticket')
+}
+
+/**
+ * The child's run is in a shard of its own, which the step that recorded could not see: looked at again after it, no end that
+ * came before is missed.
+ */
+async function unlessEnded(deps: ExchangeDeps, child: Workload, issued: Issued): Promise<Outcome | ExchangeRefusal> {
+  if (!(await runHasEnded(deps, child))) return issued
+  deps.delivery.unsent(issued.credentialId)
+  return { reason: 'run_ended' }
 }
 
 async function spend(

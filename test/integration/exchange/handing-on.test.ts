@@ -1,5 +1,6 @@
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals'
 import { decodeJwt } from 'jose'
+import type { CredentialId } from '../../../src/runtime/ids.js'
 import type { Answer } from '../../support/broker.js'
 import {
   ACCESS_TOKEN,
@@ -449,6 +450,35 @@ describe.each(STORES)('contract §1, Handing on, on $name', (store) => {
     const ticket = await ticketOf(run, credential.token, actor)
     await stage.broker.call('POST', `/tasks/${own.taskId}/complete`, await child.assertion())
     expect(errorOf(await redeem('one', ticket, { actor_token: await child.assertion() }))).toBe('access_denied')
+  })
+
+  test('an agent whose own run ends while it redeems gets nothing: what was recorded is voided', async () => {
+    const child = stage.newRun({ repository_id: '80' })
+    const { run, credential } = await parent({ to: ['spiffe://errand.test/ci/80'] })
+    const own = await stage.granted(child)
+    const ticket = await ticketOf(run, credential.token, { actor: 'spiffe://errand.test/ci/80' })
+    const { stores, sweeper } = stage.broker.broker
+    const { issuance } = stores
+    const recorded: CredentialId[] = []
+    const record: typeof issuance.record = async (given) => {
+      recorded.push(given.credential.id)
+      await stage.broker.call('POST', `/tasks/${own.taskId}/complete`, await child.assertion())
+      return issuance.record(given)
+    }
+    Object.assign(stores, {
+      issuance: new Proxy(issuance, {
+        get: (port, name): unknown => (name === 'record' ? record : Reflect.get(port, name)),
+      }),
+    })
+    try {
+      expect(errorOf(await redeem('one', ticket, { actor_token: await child.assertion() }))).toBe('access_denied')
+    } finally {
+      Object.assign(stores, { issuance })
+    }
+    expect(recorded).toHaveLength(1)
+    stage.clock.advance(60)
+    await sweeper.sweep()
+    for (const id of recorded) expect((await issuance.look(id, stage.clock.now()))?.live).toBe(false)
   })
 
   test('an assertion with reuse: task that works on a named task hands on with it', async () => {
