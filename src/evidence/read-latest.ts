@@ -1,4 +1,3 @@
-import { parseTime } from '../runtime/clock.js'
 import type { Shard } from '../runtime/ids.js'
 import type { EvidenceEvent, EventFilter } from './event.js'
 import type { EvidenceStore } from './evidence-store.js'
@@ -26,12 +25,21 @@ const MOST_LINES = 20_000
 interface Walk {
   readonly shard: Shard
   below: number
-  /** Of the oldest line that was looked at. */
-  oldest: string
+  /** The earliest time in these lines; what is further back is taken to be no later. */
+  earliest: string | undefined
+}
+
+/** An event, and the time that it takes its turn by: the earliest of its own and of those behind it in its shard. */
+interface Placed {
+  readonly event: EvidenceEvent
+  readonly turn: string
 }
 
 /**
- * Reads the latest events that match, walking back from the ends of the shards, and no further back than `count` of them take.
+ * Reads the latest events that match, walking back from the ends of the shards, and no further back than `count` of them
+ * take. Page by page, every event comes once. Where a clock was set back, a shard goes by its own order, in which no event
+ * is passed over for the time that it states; so a page may have one that is younger than some of the page before. For the
+ * same reason `since` ends no walk: `complete` says that every line has been looked at.
  * @param before where an earlier page went on; without it, from the end
  */
 export async function readLatest(
@@ -42,12 +50,10 @@ export async function readLatest(
 ): Promise<LatestEvents> {
   const heads = await store.heads()
   const from = before ?? heads
-  const walks = shardsOf(filter).map((shard) => ({
-    shard,
-    below: Math.min(from[shard] ?? 0, heads[shard] ?? 0),
-    oldest: '',
-  }))
-  let found: readonly EvidenceEvent[] = []
+  const walks = shardsOf(filter).map(
+    (shard): Walk => ({ shard, below: Math.min(from[shard] ?? 0, heads[shard] ?? 0), earliest: undefined }),
+  )
+  let found: readonly Placed[] = []
   const passedOver: EvidenceEvent[] = []
   let looked = 0
   let going: readonly Walk[] = walks.filter(({ below }) => below > 0)
@@ -55,11 +61,11 @@ export async function readLatest(
     const batch = Math.ceil(ROUND / going.length)
     const seen = (await Promise.all(going.map((walk) => stepBack(store, walk, batch)))).flat()
     looked += seen.length
-    const all = [...found, ...seen.filter((event) => matches(event, filter))].sort(byTime)
+    const all = [...found, ...seen.filter(({ event }) => matches(event, filter))].sort(byTurn)
     found = all.slice(-count)
-    passedOver.push(...all.slice(0, -count))
-    const enough = found.length === count ? (found[0]?.at ?? '') : ''
-    going = walks.filter(({ below, oldest }) => below > 0 && oldest >= enough && !isBefore(oldest, filter))
+    passedOver.push(...all.slice(0, -count).map(({ event }) => event))
+    const enough = found.length === count ? (found[0]?.turn ?? '') : ''
+    going = walks.filter(({ below, earliest }) => below > 0 && (earliest === undefined || earliest >= enough))
   }
   const byShard = new Map(walks.map((walk) => [walk.shard, walk]))
   // What matched and found no room is looked at again.
@@ -68,22 +74,29 @@ export async function readLatest(
     if (walk !== undefined) walk.below = Math.max(walk.below, seq)
   }
   return {
-    events: found,
+    events: found.map(({ event }) => event).sort(byTime),
     position: Object.fromEntries(heads.entries()),
     before: Object.fromEntries(walks.map(({ shard, below }) => [shard, below])),
-    complete: passedOver.length === 0 && walks.every(({ below, oldest }) => below === 0 || isBefore(oldest, filter)),
+    complete: walks.every(({ below }) => below === 0),
   }
 }
 
-async function stepBack(store: EvidenceStore, walk: Walk, batch: number): Promise<readonly EvidenceEvent[]> {
+async function stepBack(store: EvidenceStore, walk: Walk, batch: number): Promise<readonly Placed[]> {
   const after = Math.max(0, walk.below - batch)
   const lines = await store.read(walk.shard, after, walk.below - after)
-  const events = lines.map(({ line }) => JSON.parse(line) as EvidenceEvent)
   walk.below = after
-  walk.oldest = events[0]?.at ?? walk.oldest
-  return events
+  return lines
+    .map(({ line }) => JSON.parse(line) as EvidenceEvent)
+    .reverse()
+    .map((event) => {
+      const turn = walk.earliest === undefined || event.at < walk.earliest ? event.at : walk.earliest
+      walk.earliest = turn
+      return { event, turn }
+    })
 }
 
-/** Nothing in front of it is young enough. */
-const isBefore = (at: string, { since }: EventFilter): boolean =>
-  since !== undefined && (parseTime(at) ?? since) < since
+/** In each shard the order of `seq`, whatever the times in it say. */
+const byTurn = (a: Placed, b: Placed): number => {
+  if (a.turn !== b.turn) return a.turn < b.turn ? -1 : 1
+  return a.event.shard - b.event.shard || a.event.seq - b.event.seq
+}

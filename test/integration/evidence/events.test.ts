@@ -65,7 +65,7 @@ describe.each(STORES)('GET /evidence/events, on $name', (storeCase) => {
     await exchange('run-later')
     const later = (await read(`cursor=${newer ?? ''}`)).events
     expect(later.length).toBeGreaterThanOrEqual(3)
-    expect(ids(everything)).not.toEqual(expect.arrayContaining(ids(later)))
+    expect(ids(later).filter((id) => ids(everything).includes(id))).toEqual([])
   })
 
   test('order=oldest is the default, and has no newer_cursor', async () => {

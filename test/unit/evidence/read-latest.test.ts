@@ -19,11 +19,12 @@ async function allBackwards(store: EvidenceStore, filter: EventFilter, count: nu
     expect(page.events.length).toBeLessThanOrEqual(count)
     seen = [...page.events.map(place), ...seen]
     if (page.complete) return seen
+    expect(page.before).not.toEqual(before ?? page.position)
     before = page.before
   }
 }
 
-describe('GET /evidence/events?latest: the latest events', () => {
+describe('GET /evidence/events?order=latest: the latest events', () => {
   test('of all shards together, oldest first', async () => {
     const { store, add } = aLog()
     for (let at = 0; at < 20; at++) await add((at * 7) % 3, 'task.opened', NOW + at)
@@ -53,6 +54,30 @@ describe('GET /evidence/events?latest: the latest events', () => {
         expect(await allBackwards(store, filter, count)).toEqual(everything.events.map(place))
       }),
     )
+  })
+
+  test('property: where clocks are set back, no event is passed over, and every one comes once', async () => {
+    const logs = fc.array(fc.record({ shard: fc.nat(2), at: fc.nat(20) }), { maxLength: 60 })
+    await fc.assert(
+      fc.asyncProperty(logs, fc.integer({ min: 1, max: 9 }), fc.boolean(), async (entries, count, filtered) => {
+        const { store, add } = aLog()
+        for (const { shard, at } of entries) await add(shard, 'task.opened', NOW + at)
+        const filter: EventFilter = filtered ? { since: NOW + 10 } : {}
+        const everything = await readEvents(store, filter, {}, 1000)
+        expect([...(await allBackwards(store, filter, count))].sort()).toEqual(everything.events.map(place).sort())
+      }),
+    )
+  })
+
+  test('since: one line with an early time does not hide what stands before it', async () => {
+    const { store, add } = aLog()
+    await add(9, 'task.opened', NOW)
+    await add(9, 'task.opened', NOW - 86_400)
+    // The first round ends with the early line.
+    for (let at = 1; at < 3200; at++) await add(9, 'task.opened', NOW + 1)
+    const { events, complete } = await readLatest(store, { since: NOW }, 5000)
+    expect(events.map(place)).toContain('9.1')
+    expect({ found: events.length, complete }).toEqual({ found: 3200, complete: true })
   })
 
   test('stops walking back once older lines cannot be among them', async () => {
