@@ -53,9 +53,9 @@ export interface RouteParts {
 /** Every endpoint, with what it needs. */
 export function routesOf(base: Base, parts: RouteParts): readonly Route[] {
   const { issuer } = base.settings
-  const certificateMac = textMac(base.masterKey.derive('certificate-mac'))
+  const credentialMac = textMac(base.masterKey.derive('credential-mac'))
   const routes = [
-    ...oauthRoutes(base, parts, certificateMac),
+    ...oauthRoutes(base, parts, credentialMac),
     ...apiRoutes(base, parts),
     ...publicRoutes(base, parts),
     ...healthRoutes(parts.readiness),
@@ -64,19 +64,19 @@ export function routesOf(base: Base, parts: RouteParts): readonly Route[] {
   return [...routes, openapiRoute({ issuer, version: base.version }, routes)]
 }
 
-function oauthRoutes(base: Base, parts: RouteParts, certificateMac: TextMac): readonly Route[] {
+function oauthRoutes(base: Base, parts: RouteParts, credentialMac: TextMac): readonly Route[] {
   const { settings, clock, log, metrics, stores } = base
   const { authorities, grants, tokens, delivery } = parts
   const { verifyWorkload, verifyPossession, verifyResourceServer, admit } = parts.whoAsks
   return [
-    tokenRoute({ exchange: exchangeOf(base, parts, certificateMac), verifyPossession, delivery, metrics, log }),
+    tokenRoute({ exchange: exchangeOf(base, parts, credentialMac), verifyPossession, delivery, metrics, log }),
     introspectRoute({
       issuer: settings.issuer,
       clock,
       tokens,
       store: stores.issuance,
       safe: grants.safe,
-      certificateMac,
+      credentialMac,
       authorities: () => authorities.believed(),
       verifyResourceServer,
     }),
@@ -95,7 +95,7 @@ function oauthRoutes(base: Base, parts: RouteParts, certificateMac: TextMac): re
 function exchangeOf(
   { settings, clock, masterKey, stores }: Base,
   { authorities, whoAsks, tokens, grants, delivery }: RouteParts,
-  certificateMac: TextMac,
+  credentialMac: TextMac,
 ): Exchange {
   const { issuer, catalogue, ids, safe, describe } = grants
   return createExchange({
@@ -112,7 +112,7 @@ function exchangeOf(
     delivery,
     describe,
     deferralMac: textMac(masterKey.derive('deferral-mac')),
-    certificateMac,
+    credentialMac,
     authority: () => authorities.current(),
     isStillTrusted: createStillTrusted(settings.workloads),
     admit: whoAsks.admit,

@@ -29,7 +29,7 @@ export interface ExchangeDeps {
   readonly describe: DescribeEvent
   /** By keys outside the store: of deferred requests; of credentials, and what certificates are for. */
   readonly deferralMac: TextMac
-  readonly certificateMac: TextMac
+  readonly credentialMac: TextMac
   /**
    * The authority that signs certificates now.
    * @throws Fault `key_unavailable`

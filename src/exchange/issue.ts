@@ -142,7 +142,7 @@ function issuanceOf(deps: ExchangeDeps, plan: Plan, made: Made): Issuance {
     leaseUntil: made.leaseUntil,
     credential: {
       ...credential,
-      document: credentialDocument(sealCredential(documentOf(deps, plan, made), credential, deps.certificateMac)),
+      document: credentialDocument(sealCredential(documentOf(deps, plan, made), credential, deps.credentialMac)),
       ...(made.certifying === undefined ? {} : { certificate: { authority: made.certifying.authority.id } }),
     },
     ...(handedOn === undefined
@@ -156,7 +156,7 @@ function issuanceOf(deps: ExchangeDeps, plan: Plan, made: Made): Issuance {
 }
 
 function documentOf(
-  { certificateMac }: ExchangeDeps,
+  { credentialMac }: ExchangeDeps,
   { workload, access, boundTo, handedOn }: Plan,
   { certifying, credentialId, grant, taskId }: Made,
 ): Omit<CredentialDocument, 'mac'> {
@@ -178,7 +178,7 @@ function documentOf(
               key: sha256Base64url(certifying.request.spki),
             },
             { id: credentialId, grantId: grant.terms.id, taskId },
-            certificateMac,
+            credentialMac,
           ),
         }),
   }

@@ -30,7 +30,7 @@ export interface ParentClaims {
  * @throws Fault `record_tampered` when its record was moved to another grant or task, or was not written by us
  */
 export async function liveParent(
-  { stores, safe, clock, certificateMac }: Pick<ExchangeDeps, 'stores' | 'safe' | 'clock' | 'certificateMac'>,
+  { stores, safe, clock, credentialMac }: Pick<ExchangeDeps, 'stores' | 'safe' | 'clock' | 'credentialMac'>,
   { id, grantId, taskId }: ParentClaims,
 ): Promise<Result<Parent, ExchangeRefusal>> {
   const now = clock.now()
@@ -41,7 +41,7 @@ export async function liveParent(
       'record_tampered',
       `the record of credential ${id} names another grant or task than it was issued for`,
     )
-  const document = openCredential(standing.credential, certificateMac)
+  const document = openCredential(standing.credential, credentialMac)
   if (standing.task.state !== 'open') return refuse({ reason: 'task_ended' })
   const opened = safe.open(standing.grant)
   if (!isActive(opened.grant, now)) return refuse({ reason: 'grant_not_usable' })

@@ -21,7 +21,7 @@ export type KeyPurpose =
   | 'ticket-use'
   | 'dpop-nonce'
   | 'deferral-mac'
-  | 'certificate-mac'
+  | 'credential-mac'
   | 'list-cursor'
   | 'console-session'
 

@@ -16,7 +16,7 @@ export interface IntrospectDeps {
   readonly tokens: Pick<Tokens, 'typOf' | 'verifyOwnToken'>
   readonly store: Pick<IssuanceStore, 'look'>
   readonly safe: Pick<GrantSafe, 'open'>
-  readonly certificateMac: TextMac
+  readonly credentialMac: TextMac
   readonly authorities: () => readonly Authority[]
 }
 
@@ -57,7 +57,7 @@ async function introspectCertificate(
   const standing = await liveStanding(deps, own.id, now)
   if (standing === undefined) return INACTIVE
   const { credential } = standing
-  const facts = openFacts(parseCredentialDocument(credential.document).certificate, credential, deps.certificateMac)
+  const facts = openFacts(parseCredentialDocument(credential.document).certificate, credential, deps.credentialMac)
   const { audience, scope, authorization_details } = facts.access
   if (!audiences.includes(audience) || facts.key !== own.key) return INACTIVE
   return {

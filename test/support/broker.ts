@@ -286,7 +286,7 @@ const keepSigned = (issuer: TestIssuer, secrets: SecretKeeper, name: string): Te
 async function keepKeys(broker: Broker, file: string, secrets: SecretKeeper): Promise<void> {
   const master = readMasterKey(file, { ownerOnly: false })
   secrets.keep(Buffer.from(readFileSync(file, 'utf8'), 'base64'), 'the encryption key')
-  for (const purpose of ['key-ring', 'authorities', 'record-mac', 'deferral-mac', 'certificate-mac'] as const)
+  for (const purpose of ['key-ring', 'authorities', 'record-mac', 'deferral-mac', 'credential-mac'] as const)
     secrets.keep(master.derive(purpose).export(), `the derived key ${purpose}`)
   for (const { privateKey } of [...broker.authorities.all(), ...broker.authorities.roots()]) {
     secrets.keep(Buffer.from(privateKey.export({ format: 'jwk' }).d ?? '', 'base64url'), 'the key of an authority')

@@ -20,7 +20,7 @@ let bench: Workbench
 let authority: Authority
 let csr: string
 let now: number
-const certificateMac = textMac(createSecretKey(randomBytes(32)))
+const credentialMac = textMac(createSecretKey(randomBytes(32)))
 
 beforeAll(() => {
   bench = openWorkbench()
@@ -58,7 +58,7 @@ function exchangeWith(by: () => Authority, answer: Recorded = 'recorded'): Excha
         },
       },
     },
-    certificateMac,
+    credentialMac,
     authority: () => {
       made.order.push('authority')
       return by()
@@ -126,7 +126,7 @@ describe('contract §2: the names in a certificate', () => {
     expect(leaf.subjectAltName).toBe('URI:spiffe://errand.test/ci/74')
     expect(answer.expiresIn).toBe(60)
     const record = exchange.recorded[0]!.credential
-    expect(openFacts(parseCredentialDocument(record.document).certificate, record, certificateMac)).toEqual({
+    expect(openFacts(parseCredentialDocument(record.document).certificate, record, credentialMac)).toEqual({
       sub: 'spiffe://errand.test/ci/74',
       clientId: 'spiffe://errand.test/agents/one',
       act: handedOn.act,

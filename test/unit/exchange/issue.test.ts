@@ -29,7 +29,7 @@ function bench(answer: Recorded | Error = 'recorded', sign?: Error): Bench {
   const deps = {
     issuer: BROKER,
     limits: { lease: 900 },
-    certificateMac: { make: () => 'mac' },
+    credentialMac: { make: () => 'mac' },
     ids: randomIds,
     describe: describeEvents({ ids: randomIds, policyDigest: 'p' }),
     delivery: { unsent: (id: CredentialId) => void made.unsent.push(id) },

@@ -20,7 +20,7 @@ const id = randomIds.credentialId(SHARD)
 const taskId = randomIds.taskId(SHARD)
 const task = (state: string, ofTask = taskId) => ({ id: ofTask, state })
 
-const certificateMac = textMac(key)
+const credentialMac = textMac(key)
 const HOLDER = {
   workload: 'spiffe://a/b',
   audience: 'x',
@@ -29,7 +29,7 @@ const HOLDER = {
 }
 const sealed = (grantId: GrantId): CredentialRecord => {
   const record = { id, grantId, taskId, ancestors: [randomIds.credentialId(SHARD)], expiresAt: NOW + 60 }
-  return { ...record, document: credentialDocument(sealCredential(HOLDER, record, certificateMac)) }
+  return { ...record, document: credentialDocument(sealCredential(HOLDER, record, credentialMac)) }
 }
 
 /** The store says that all is well, whatever the document says. */
@@ -44,7 +44,7 @@ const standing = (grant: Grant, more: Record<string, unknown> = {}): CredentialS
 const reasonOf = async (found: CredentialStanding | undefined, grantId = found?.grant.id ?? newId()) => {
   const stores = { issuance: { look: () => Promise.resolve(found) } }
   const clock = { now: () => NOW, nowMs: () => NOW * 1000 }
-  const deps = { stores, clock, safe, certificateMac } as unknown as Parameters<typeof liveParent>[0]
+  const deps = { stores, clock, safe, credentialMac } as unknown as Parameters<typeof liveParent>[0]
   const live = await liveParent(deps, { id, grantId, taskId })
   return live.ok ? undefined : live.refusal.reason
 }

@@ -17,7 +17,7 @@ import { access, active, BROKER, DEPLOY, newId, SHARD } from '../grants/fixtures
 
 const seal = textMac(createSecretKey(randomBytes(32)))
 const safe = createGrantSafe({ issuer: BROKER, mac: seal.make, verifyMac: seal.check }, () => undefined)
-const certificateMac = textMac(createSecretKey(randomBytes(32)))
+const credentialMac = textMac(createSecretKey(randomBytes(32)))
 const SUB = 'spiffe://errand.test/ci/74'
 const told = { sub: SUB, clientId: SUB, access: access('deploy:production') }
 
@@ -58,7 +58,7 @@ const documentOf = (of: CertificateFacts, subject: Pick<CredentialRecord, 'id' |
     workload: SUB,
     audience: DEPLOY,
     holder: 'h',
-    certificate: sealFacts(of, subject, certificateMac),
+    certificate: sealFacts(of, subject, credentialMac),
   })
 
 interface Given {
@@ -84,7 +84,7 @@ function ask({ credential, live = true, grant, authorities, at = now, audience =
     clock: { now: () => at, nowMs: () => at * 1000 },
     store: { look: (id: string) => Promise.resolve(id === record.id ? standing : undefined) },
     safe,
-    certificateMac,
+    credentialMac,
     authorities: () => authorities ?? [authority],
   } as unknown as IntrospectDeps
   return introspect(deps, chain, [audience])
