@@ -29,14 +29,13 @@ export function narrowTerms(terms: Terms, narrowing: Narrowing): Terms | undefin
   const { scope, duration, maxTtl, maxTasks, terms: file } = narrowing
   if ([scope, duration, maxTtl, maxTasks, file].every((said) => said === undefined)) return undefined
   const given = file === undefined ? terms : { ...terms, ...readMembers(file, terms) }
-  const narrowed: Terms = {
+  return {
     ...given,
     access: scope === undefined ? given.access : onlyScopes(given.access, scope),
     duration_seconds: duration ?? given.duration_seconds,
     credential: { ...given.credential, max_ttl_seconds: maxTtl ?? given.credential.max_ttl_seconds },
     task: { ...given.task, max_tasks: maxTasks ?? given.task.max_tasks },
   }
-  return narrowed
 }
 
 /** Details stay as they are: which of them go, a file says. Access of which nothing is left goes. */
