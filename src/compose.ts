@@ -24,7 +24,7 @@ import { createMetrics } from './runtime/metrics.js'
 import { createRateLimit } from './runtime/rate-limit.js'
 import { createDpopNonces, type DpopNonces } from './workloads/dpop-nonce.js'
 
-/** A running broker. This file and `compose/` alone pick adapters and wire the parts; each part gets exactly what it needs. */
+/** A running broker. This file and `compose/` alone wire the parts; each part gets exactly what it needs. */
 export interface Broker {
   /** Binds its listeners and begins to sweep. */
   start(): Promise<readonly BoundAddress[]>
@@ -123,7 +123,7 @@ function edgeOf(base: Base, parts: Omit<RouteParts, 'readiness'>, dpopNonces: Dp
     addressLimit: createRateLimit({ perMinute: limits.requestsPerMinute.address, clock }),
     bodyBytes: limits.bodyBytes,
     dpopNonce: () => dpopNonces.current(),
-    isDisowned: (chain) => isSignedByOneOf(parts.authorities.disowned(), chain),
+    isTakenBack: (chain) => isSignedByOneOf(parts.authorities.takenBack(), chain),
     clock,
     log,
     metrics,

@@ -17,8 +17,8 @@ interface CertificateListener {
   readonly trustedProxies: readonly string[]
 }
 
-/** Whether an authority whose key has leaked signed one of these certificates, DER. */
-export type IsDisowned = (chain: readonly Buffer[]) => boolean
+/** Whether an authority that was taken back, since its key has leaked, signed one of these certificates, DER. */
+export type IsTakenBack = (chain: readonly Buffer[]) => boolean
 
 const MAX_CHAIN = 8
 const NONE = ok(undefined)
@@ -29,11 +29,14 @@ const NONE = ok(undefined)
  * speaks TLS with us, is the same for all of its clients, and proves the key of none. `Client-Cert` from anybody else is the
  * client's own word: it is not read, there and at every other listener (RFC 9440 §4).
  */
-export function createClientCertificateOf(listener: CertificateListener, isDisowned: IsDisowned): ClientCertificateOf {
+export function createClientCertificateOf(
+  listener: CertificateListener,
+  isTakenBack: IsTakenBack,
+): ClientCertificateOf {
   const { serve, tls, behindProxy, trustedProxies } = listener
   if (!serve.includes('mtls')) return () => NONE
   if (tls !== undefined && !behindProxy)
-    return unlessDisowned(ofConnections(tls.clientCaFile !== undefined), isDisowned)
+    return unlessTakenBack(ofConnections(tls.clientCaFile !== undefined), isTakenBack)
   const isProxy = isPeerWithin(trustedProxies)
   return (req) => {
     if (!isProxy(req)) return NONE
@@ -45,15 +48,15 @@ export function createClientCertificateOf(listener: CertificateListener, isDisow
 }
 
 /**
- * TLS believes whatever `client_ca_file` says, and our own authorities may stand in it. Asked with each request, since a connection
- * may be older than the leak.
+ * TLS believes whatever `client_ca_file` says, and our own authorities may stand in it. Asked with each request, since a
+ * connection may be older than the leak.
  */
-const unlessDisowned =
-  (certificateOf: ClientCertificateOf, isDisowned: IsDisowned): ClientCertificateOf =>
+const unlessTakenBack =
+  (certificateOf: ClientCertificateOf, isTakenBack: IsTakenBack): ClientCertificateOf =>
   (req) => {
     const shown = certificateOf(req)
-    const isLost = shown.ok && shown.value?.verified === true && isDisowned(shown.value.chain)
-    return isLost ? refuse({ reason: 'client_certificate_not_accepted' }) : shown
+    if (!shown.ok || shown.value?.verified !== true || !isTakenBack(shown.value.chain)) return shown
+    return refuse({ reason: 'client_certificate_not_accepted' })
   }
 
 /** A connection has one certificate for its whole life: renegotiation is off (`server.ts`). */

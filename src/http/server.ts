@@ -23,7 +23,7 @@ import type { Metrics } from '../runtime/metrics.js'
 import type { RateLimit } from '../runtime/rate-limit.js'
 import { createAddressOf } from './address.js'
 import { createApp } from './app.js'
-import { createClientCertificateOf, type IsDisowned } from './client-certificate.js'
+import { createClientCertificateOf, type IsTakenBack } from './client-certificate.js'
 import { createDispatch, type Dispatch } from './dispatch.js'
 import { refusalAnswer, type HttpRefusal } from './errors.js'
 import { pathsOf, type Route, type Service } from './route.js'
@@ -49,7 +49,7 @@ export interface EdgeDeps {
   readonly bodyBytes: number
   /** What the next DPoP proof must carry. */
   readonly dpopNonce: () => string
-  readonly isDisowned: IsDisowned
+  readonly isTakenBack: IsTakenBack
   readonly clock: Clock
   readonly log: Log
   readonly metrics: Metrics
@@ -127,7 +127,7 @@ function serverFor(listener: ListenerSettings, deps: EdgeDeps, timeouts: Timeout
     addressLimit,
     clock,
     addressOf,
-    certificateOf: createClientCertificateOf(listener, deps.isDisowned),
+    certificateOf: createClientCertificateOf(listener, deps.isTakenBack),
     dpopNonce: deps.dpopNonce,
     body,
     isStopping,

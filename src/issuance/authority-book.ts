@@ -85,13 +85,22 @@ const inState = (book: Book, state: AuthorityEntry['state']): AuthorityEntry | u
 export const currentAuthority = (book: Book): AuthorityEntry | undefined => inState(book, 'current')
 export const nextAuthority = (book: Book): AuthorityEntry | undefined => inState(book, 'next')
 
-/** Whether certificates can be signed by it now. One that was taken back stays `current` while there is nothing to follow it. */
-export const maySign = ({ notAfter, takenBackAt }: AuthorityEntry, now: EpochSeconds): boolean =>
-  notAfter > now && takenBackAt === undefined
+/** Its key has leaked: nothing that it signed is believed. */
+export const isTakenBack = ({ takenBackAt }: AuthorityEntry): boolean => takenBackAt !== undefined
+
+export const isIdTakenBack = ({ authorities }: Book, id: string): boolean =>
+  authorities.some((entry) => entry.id === id && isTakenBack(entry))
 
 /** Whether a key is one that has leaked: no certificate for it makes it good again. */
 export const isLeakedKey = ({ authorities }: Book, privateKey: string): boolean =>
-  authorities.some((entry) => entry.takenBackAt !== undefined && entry.privateKey === privateKey)
+  authorities.some((entry) => isTakenBack(entry) && entry.privateKey === privateKey)
+
+/**
+ * Whether certificates can be signed by it now. One that was taken back stays `current` while there is nothing to follow
+ * it.
+ */
+export const maySign = (entry: AuthorityEntry, now: EpochSeconds): boolean =>
+  entry.notAfter > now && !isTakenBack(entry)
 
 /** How long a self-made issuing authority lives: it waits for `rotateEvery` seconds, signs for as many, and what it signed expires. */
 export const authorityLifetime = (rotateEvery: number): number => 2 * rotateEvery + 86_400
@@ -234,8 +243,3 @@ const areAll = <T>(raw: readonly T[], isSound: (entry: T) => boolean): boolean =
   Array.isArray(raw) && raw.every((entry: unknown) => entry !== null && entry !== undefined && isSound(entry as T))
 const areTexts = (...raw: readonly unknown[]): boolean => raw.every((text) => typeof text === 'string')
 const areTimes = (...raw: readonly unknown[]): boolean => raw.every(Number.isSafeInteger)
-
-export const isTakenBack = ({ takenBackAt }: Book['authorities'][number]): boolean => takenBackAt !== undefined
-
-export const isIdTakenBack = ({ authorities }: Book, id: string): boolean =>
-  authorities.some((entry) => entry.id === id && isTakenBack(entry))

@@ -12,6 +12,7 @@ import {
   maySign,
   prunedBook,
   rotatedBook,
+  type AuthorityEntry,
   type Book,
   type CaRotationRefusal,
 } from './authority-book.js'
@@ -50,13 +51,13 @@ export interface AuthorityRing {
   /** Those of them whose certificates are believed: not one that was taken back, since who has its key writes what they like. */
   believed(): readonly Authority[]
   /** The others: their keys have leaked. */
-  disowned(): readonly Authority[]
+  takenBack(): readonly Authority[]
   /** Since when the authority with this id is believed no more. */
   takenBackAt(id: string): EpochSeconds | undefined
   roots(): readonly RootAuthority[]
   /**
-   * Whoever of ours signs the list with this id. None of one that was taken back: a list names certificates that are not to be believed,
-   * and of these none is. A verifier that wants its list refuses without one.
+   * Whoever of ours signs the list with this id. None of one that was taken back: a list names certificates that are not
+   * to be believed, and of these none is. A verifier that wants its list refuses without one.
    */
   signer(id: string): ListSigner | undefined
   /** Every certificate that a path may go through, DER: authority by authority, each followed by what is above it. */
@@ -192,7 +193,7 @@ const commandsOn = ({ book, change }: AuthorityDocument, deps: AuthorityRingDeps
 type View = Omit<AuthorityRing, keyof Commands | 'refresh' | 'start' | 'stop'>
 
 function viewOf({ book, held, version }: AuthorityDocument, clock: Clock): View {
-  const authoritiesOf = (entries: Book['authorities']): readonly Authority[] =>
+  const authoritiesOf = (entries: readonly AuthorityEntry[]): readonly Authority[] =>
     entries.flatMap(({ id }) => held().authorities.get(id) ?? [])
   return {
     current() {
@@ -204,7 +205,7 @@ function viewOf({ book, held, version }: AuthorityDocument, clock: Clock): View 
     },
     all: () => authoritiesOf(inOrder(book())),
     believed: () => authoritiesOf(inOrder(book()).filter((entry) => !isTakenBack(entry))),
-    disowned: () => authoritiesOf(book().authorities.filter(isTakenBack)),
+    takenBack: () => authoritiesOf(book().authorities.filter(isTakenBack)),
     takenBackAt: (id) => book().authorities.find((entry) => entry.id === id)?.takenBackAt,
     roots: () => [...held().roots.values()],
     signer: (id) => (isIdTakenBack(book(), id) ? undefined : (held().authorities.get(id) ?? held().roots.get(id))),
@@ -228,8 +229,11 @@ const inOrder = ({ authorities }: Book) => [...authorities].sort((one, other) =>
 const distinct = (texts: readonly string[]): readonly Buffer[] =>
   [...new Set(texts)].map((text) => Buffer.from(text, 'base64'))
 
-/** An authority and what is above it; of one that was taken back only the latter, which others may stand below, and whose lists name it. */
-const pathOf = (entry: Book['authorities'][number]): readonly string[] => [
+/**
+ * An authority and what is above it; of one that was taken back only the latter, which others may stand below, and whose
+ * lists name it.
+ */
+const pathOf = (entry: AuthorityEntry): readonly string[] => [
   ...(isTakenBack(entry) ? [] : [entry.certificate]),
   ...entry.above,
 ]

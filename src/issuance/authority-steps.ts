@@ -68,12 +68,14 @@ export const bookWithFiles = (before: Book, given: GivenFiles, wanted: string | 
 /** The files are there because somebody wants them used: what is wrong with them stops the start. */
 function requireGiven(book: Book, { chain, privateKey }: GivenFiles, now: EpochSeconds): NewAuthority {
   const given = givenAuthority(chain, privateKey, 'files', now)
-  const fault = !given.ok ? given.refusal.detail : isLeakedKey(book, given.value.privateKey) ? LEAKED : undefined
-  if (given.ok && fault === undefined) return given.value
-  throw new Fault('key_unavailable', `the issuing authority in pki.cert_file cannot be used: ${fault ?? ''}`)
+  if (!given.ok) throw unusableFiles(given.refusal.detail)
+  if (isLeakedKey(book, given.value.privateKey))
+    throw unusableFiles('its key has leaked, as `errand ca rotate --leaked` was told: make another one')
+  return given.value
 }
 
-const LEAKED = 'its key has leaked, as `errand ca rotate --leaked` was told: make another one'
+const unusableFiles = (detail: string): Fault =>
+  new Fault('key_unavailable', `the issuing authority in pki.cert_file cannot be used: ${detail}`)
 
 /** With a key to ask somebody else's root for: the one that was asked for before, unless a fresh one is wanted. */
 export async function requestedBook(before: Book, fresh: boolean, now: EpochSeconds): Promise<Book> {

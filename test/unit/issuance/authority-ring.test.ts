@@ -344,7 +344,7 @@ describe('below a root of somebody else', () => {
       await other.refresh()
       for (const each of [ring, other]) {
         expect(each.believed().map(({ id }) => id)).not.toContain(lost.id)
-        expect(each.disowned().map(({ id }) => id)).toEqual([lost.id])
+        expect(each.takenBack().map(({ id }) => id)).toEqual([lost.id])
         expect(each.takenBackAt(lost.id)).toBe(clock.now())
         expect(each.signer(lost.id)).toBeUndefined()
         expect(each.certificates().some((der) => der.equals(lost.certificate))).toBe(false)
