@@ -1,5 +1,5 @@
-import { createExchange, type Exchange } from '../exchange/exchange.js'
 import type { Delivery } from '../exchange/delivery.js'
+import { createExchange, type Exchange } from '../exchange/exchange.js'
 import type { GrantDeps } from '../grants/grant-deps.js'
 import type { CallerDeps } from '../http/callers.js'
 import { createCursors } from '../http/cursor.js'

@@ -1,5 +1,5 @@
-import type { AccessRefusal } from '../policy/resolve-access.js'
 import type { Binding, CredentialType } from '../grants/grant.js'
+import type { AccessRefusal } from '../policy/resolve-access.js'
 import type { EpochSeconds } from '../runtime/clock.js'
 import type { GrantId } from '../runtime/ids.js'
 import type { AssertionRefusal } from '../workloads/assertion-refusal.js'

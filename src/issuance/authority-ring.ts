@@ -3,6 +3,7 @@ import { Fault } from '../runtime/fault.js'
 import { ok, type Result } from '../runtime/result.js'
 import { makeCaRequest } from '../x509/ca-request.js'
 import { fromPem } from '../x509/pem.js'
+import type { Authority } from './authority.js'
 import {
   currentAuthority,
   isCaRotationDue,
@@ -27,7 +28,6 @@ import {
   scheduledBook,
   type GivenFiles,
 } from './authority-steps.js'
-import type { Authority } from './authority.js'
 import { acceptCrl, type CrlRefusal, type ForeignList } from './foreign-crl.js'
 import type { GivenRefusal } from './given-authority.js'
 import type { ListSigner, RootAuthority } from './held-authority.js'

@@ -3,6 +3,13 @@ import type { EpochSeconds } from '../runtime/clock.js'
 import { Fault } from '../runtime/fault.js'
 import { parseCredentialId, type CredentialId } from '../runtime/ids.js'
 import { parseSpiffeId } from '../workloads/spiffe-uri.js'
+import type { CertificateRequest } from '../x509/csr.js'
+import { authorityKeyIdentifier, crlDistributionPoint, extension, uriName } from '../x509/extension.js'
+import { isCommonName, isDnsName } from '../x509/name-syntax.js'
+import { OIDS } from '../x509/oids.js'
+import { toPem } from '../x509/pem.js'
+import { requireAlgorithm, signBytes } from '../x509/signing.js'
+import { keyIdentifierOfBits } from '../x509/spki.js'
 import {
   bitString,
   encode,
@@ -20,13 +27,6 @@ import {
   utf8String,
   type DerValue,
 } from '../x509/write-der.js'
-import type { CertificateRequest } from '../x509/csr.js'
-import { authorityKeyIdentifier, crlDistributionPoint, extension, uriName } from '../x509/extension.js'
-import { isCommonName, isDnsName } from '../x509/name-syntax.js'
-import { OIDS } from '../x509/oids.js'
-import { toPem } from '../x509/pem.js'
-import { requireAlgorithm, signBytes } from '../x509/signing.js'
-import { keyIdentifierOfBits } from '../x509/spki.js'
 import type { Authority, AuthorityUrls } from './authority.js'
 import { encodeProvenance, PROVENANCE_EXTENSION, type Provenance } from './provenance.js'
 

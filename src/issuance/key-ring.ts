@@ -3,9 +3,9 @@
  * of one store, rotated so that a token always verifies until it expires. A token is built, signed and checked here;
  * whether it may be made is decided elsewhere.
  */
-import type { SigningAlg } from '../policy/catalogue.js'
 import { describeEvents } from '../evidence/describe-event.js'
 import type { EncodedEvent } from '../evidence/event.js'
+import type { SigningAlg } from '../policy/catalogue.js'
 import type { Clock, EpochSeconds } from '../runtime/clock.js'
 import { Fault } from '../runtime/fault.js'
 import type { Ids } from '../runtime/ids.js'
@@ -13,6 +13,7 @@ import type { Log } from '../runtime/log.js'
 import { refuse, type Result } from '../runtime/result.js'
 import type { KeyStore } from './key-store.js'
 import type { MasterKey } from './master-key.js'
+import { createPolling } from './polling.js'
 import {
   complete,
   encodeRing,
@@ -28,7 +29,6 @@ import {
   type RingKey,
   type RotationRefusal,
 } from './ring.js'
-import { createPolling } from './polling.js'
 import { createSealedDocument, type Decide } from './sealed-document.js'
 import {
   generatePrivateJwk,

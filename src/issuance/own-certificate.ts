@@ -1,6 +1,6 @@
 import { X509Certificate } from 'node:crypto'
-import { sha256Base64url } from '../runtime/digest.js'
 import type { EpochSeconds } from '../runtime/clock.js'
+import { sha256Base64url } from '../runtime/digest.js'
 import { parseCredentialId, type CredentialId } from '../runtime/ids.js'
 import type { Authority } from './authority.js'
 

@@ -1,7 +1,7 @@
 import { X509Certificate } from 'node:crypto'
+import type { CertificateOfClient } from '../policy/catalogue.js'
 import type { EpochSeconds } from '../runtime/clock.js'
 import { sha256Hex } from '../runtime/digest.js'
-import type { CertificateOfClient } from '../policy/catalogue.js'
 
 /** The certificate of a client, whose key the TLS handshake has proved: here, or at a proxy that we believe. */
 export interface ClientCertificate {

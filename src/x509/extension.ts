@@ -1,3 +1,4 @@
+import { OIDS } from './oids.js'
 import { booleanOf, isUniversal, octetStringOf, oidOf, readDer, type DerNode } from './read-der.js'
 import {
   boolean,
@@ -11,7 +12,6 @@ import {
   sequence,
   type DerValue,
 } from './write-der.js'
-import { OIDS } from './oids.js'
 
 export interface Extension {
   readonly type: string

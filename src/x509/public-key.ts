@@ -1,8 +1,8 @@
 import { createPublicKey, type JsonWebKey, type KeyObject } from 'node:crypto'
 import { ok, refuse, type Result } from '../runtime/result.js'
 import { MAX_RSA_EXPONENT, MIN_RSA_BITS, MIN_RSA_EXPONENT } from '../runtime/strong-key.js'
-import { bitStringOf, integerOf, isUniversal, oidOf, readDer, type DerNode } from './read-der.js'
 import { OIDS } from './oids.js'
+import { bitStringOf, integerOf, isUniversal, oidOf, readDer, type DerNode } from './read-der.js'
 
 /**
  * Which keys may be certified (contract §2): EC on P-256 and P-384, Ed25519, and RSA of 2048 to 4096 bits. A key is taken

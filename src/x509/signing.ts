@@ -1,8 +1,8 @@
 import { sign, type KeyObject } from 'node:crypto'
 import { MIN_RSA_BITS } from '../runtime/strong-key.js'
-import { encode, nothing, oid, sequence, type DerValue } from './write-der.js'
 import { OIDS } from './oids.js'
 import { MAX_CERTIFIED_RSA_BITS } from './public-key.js'
+import { encode, nothing, oid, sequence, type DerValue } from './write-der.js'
 
 /** How a key signs what X.509 signs. */
 export interface SigningAlgorithm {

@@ -1,7 +1,7 @@
 import { X509Certificate } from 'node:crypto'
 import { z } from 'zod'
-import { authorityIdOf } from '../../issuance/make-authority.js'
 import type { AuthorityRing } from '../../issuance/authority-ring.js'
+import { authorityIdOf } from '../../issuance/make-authority.js'
 import { CRL_LIFETIME } from '../../revocation/list-in-force.js'
 import { toPem } from '../../x509/pem.js'
 import { cacheable, NOT_MODIFIED, unlessKnown } from '../cacheable.js'

@@ -1,7 +1,7 @@
 import type { Claim } from '../../grants/grant-store.js'
 import type { EpochSeconds } from '../../runtime/clock.js'
-import { idKey, numberKey, textKey } from './keys.js'
 import { moveDeadline } from './deadlines.js'
+import { idKey, numberKey, textKey } from './keys.js'
 import type { Tables } from './tables.js'
 
 /** An expired credential or code is kept so much longer, so that a late question gets a full answer. */
