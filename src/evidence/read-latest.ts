@@ -50,9 +50,11 @@ export async function readLatest(
 ): Promise<LatestEvents> {
   const heads = await store.heads()
   const from = before ?? heads
-  const walks = shardsOf(filter).map(
-    (shard): Walk => ({ shard, below: Math.min(from[shard] ?? 0, heads[shard] ?? 0), earliest: undefined }),
-  )
+  const walks = shardsOf(filter).map((shard): Walk => ({
+    shard,
+    below: Math.min(from[shard] ?? 0, heads[shard] ?? 0),
+    earliest: undefined,
+  }))
   let found: readonly Placed[] = []
   const passedOver: EvidenceEvent[] = []
   let looked = 0
