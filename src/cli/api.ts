@@ -145,8 +145,8 @@ function codeBelow(error: unknown): string {
 }
 
 /**
- * The broker said no: what it said, and what can be done about it. `error` and `error_description` of OAuth (RFC 6749 §5.2),
- * or `title` and `detail` of a problem document (RFC 9457), whose type ends in the code.
+ * The broker said no: what it said, and what can be done about it. `error` and `error_description` of OAuth
+ * (RFC 6749 §5.2), or `title` and `detail` of a problem document (RFC 9457), whose type ends in the code.
  */
 export function refusalOf(answer: ApiAnswer): CommandError {
   const { code, text } = wordsOf(answer)

@@ -14,7 +14,10 @@ export interface EventQuery {
   readonly limit?: number | undefined
 }
 
-/** A page of the evidence; its `next` goes on there, from the oldest on also for what comes later. `bearer` is an auditor's token. */
+/**
+ * A page of the evidence; its `next` goes on there, from the oldest on
+ * also for what comes later. `bearer` is an auditor's token.
+ */
 export async function readEvents(api: Api, bearer: string, query: EventQuery): Promise<Page<EventDocument>> {
   const limit = query.limit === undefined ? undefined : String(query.limit)
   return parsePage(

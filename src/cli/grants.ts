@@ -5,7 +5,10 @@ import { CommandError } from './command-error.js'
 import { EXIT } from './exit-codes.js'
 import { isJson, parseGrant, parsePage, type GrantDocument, type Page } from './wire.js'
 
-/** What can be done with grants over the interface (contract §1). `bearer` is a person's token or a workload's assertion. */
+/**
+ * What can be done with grants over the interface (contract §1).
+ * `bearer` is a person's token or a workload's assertion.
+ */
 export const readGrant = async (api: Api, bearer: string, id: string): Promise<GrantDocument> =>
   parseGrant(await expectSuccess(api.send({ method: 'GET', path: `/grants/${id}`, bearer })))
 

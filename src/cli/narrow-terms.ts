@@ -22,8 +22,8 @@ export interface Narrowing {
 const NARROWED = ['access', 'credential', 'delegation', 'duration_seconds', 'task'] as const
 
 /**
- * The terms with what was said put in. Whether that is narrower, the broker decides: it alone knows all the rules, and refuses
- * with 409. `undefined` where nothing was said.
+ * The terms with what was said put in. Whether that is narrower, the broker decides: it alone knows all the rules,
+ * and refuses with 409. `undefined` where nothing was said.
  */
 export function narrowTerms(terms: Terms, narrowing: Narrowing): Terms | undefined {
   const { scope, duration, maxTtl, maxTasks, terms: file } = narrowing

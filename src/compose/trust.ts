@@ -5,7 +5,10 @@ import { createIssuerKeys, type IssuerKeys } from '../workloads/issuer-keys.js'
 import { createRevocationLists, type RevocationLists } from '../workloads/revocation-lists.js'
 import type { Base } from './base.js'
 
-/** What others say of themselves, fetched and kept fresh: the keys of trusted issuers, and lists of certificates taken back. */
+/**
+ * What others say of themselves, fetched and kept fresh: the keys of
+ * trusted issuers, and lists of certificates taken back.
+ */
 export interface Trust {
   readonly issuerKeys: IssuerKeys
   readonly revocationLists: RevocationLists

@@ -12,9 +12,10 @@ import { workload } from './document/workloads.js'
 import * as value from './values.js'
 
 /**
- * The configuration file as it is written: the single source of its shape. `errand.schema.json`, `docs/configuration.md`,
- * the parser and the hints in faults all come from here, each section from its file in `document/`. What depends on several
- * values is checked beside this file (`listen.ts`, `workloads.ts`, …), what this build cannot do yet in `unsupported.ts`.
+ * The configuration file as it is written: the single source of its shape. `errand.schema.json`,
+ * `docs/configuration.md`, the parser and the hints in faults all come from here, each section from its
+ * file in `document/`. What depends on several values is checked beside this file (`listen.ts`,
+ * `workloads.ts`, …), what this build cannot do yet in `unsupported.ts`.
  */
 export const configDocument = z
   .strictObject({

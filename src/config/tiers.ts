@@ -55,9 +55,9 @@ function checkApproval(name: string, entry: TierEntry, draft: Draft, report: Rep
 }
 
 /**
- * Where a tier asks for a client's certificate and nobody can show one, each request is refused. A certificate that is issued is bound
- * by itself: it can be had under such a tier without a listener, a JWT cannot. A join asks for a certificate only if one of
- * its tiers does (`joinBindings`), and all of them are of one resource.
+ * Where a tier asks for a client's certificate and nobody can show one, each request is refused. A certificate that is
+ * issued is bound by itself: it can be had under such a tier without a listener, a JWT cannot. A join asks for a
+ * certificate only if one of its tiers does (`joinBindings`), and all of them are of one resource.
  */
 function checkBinding(name: string, { binding }: TierEntry, { listen, resources }: Draft, report: Report): void {
   // A listener that has been reported may be the one that is meant.

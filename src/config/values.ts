@@ -125,7 +125,10 @@ const UNITS: ReadonlyMap<string, number> = new Map([
 
 const secondsOf = (text: string): number => Number(text.slice(0, -1)) * (UNITS.get(text.slice(-1)) ?? Number.NaN)
 
-/** `30d`, `15m`, `5s`, `1h`: the unit always stands there, so that no number can be taken for another unit. Becomes seconds. */
+/**
+ * `30d`, `15m`, `5s`, `1h`: the unit always stands there, so that no
+ * number can be taken for another unit. Becomes seconds.
+ */
 export const duration = (least: string, most: string) =>
   z
     .string()
@@ -227,8 +230,8 @@ export const mutualTlsUrl = () =>
   })
 
 /**
- * Stands in certificates: ASCII, and nothing that a client would have to leave out. Plain http: what is fetched there is
- * signed, and https could need it first (RFC 5280 §8).
+ * Stands in certificates: ASCII, and nothing that a client would have to leave out. Plain http: what is fetched
+ * there is signed, and https could need it first (RFC 5280 §8).
  */
 export const pkiUrl = () =>
   checkedText('an http URL without query and fragment', (text) => {

@@ -19,8 +19,8 @@ const BATCH = 200
 const MOST_LINES = 20_000
 
 /**
- * Reads events that match, oldest first within a shard and merged by time across shards. A filter by grant or task looks
- * at the one shard that the id names.
+ * Reads events that match, oldest first within a shard and merged by time across shards. A filter
+ * by grant or task looks at the one shard that the id names.
  */
 export async function readEvents(
   store: EvidenceStore,

@@ -36,10 +36,10 @@ interface Placed {
 }
 
 /**
- * Reads the latest events that match, walking back from the ends of the shards, and no further back than `count` of them
- * take. Page by page, every event comes once. Where a clock was set back, a shard goes by its own order, in which no event
- * is passed over for the time that it states; so a page may have one that is younger than some of the page before. For the
- * same reason `since` ends no walk: `complete` says that every line has been looked at.
+ * Reads the latest events that match, walking back from the ends of the shards, and no further back than `count` of
+ * them take. Page by page, every event comes once. Where a clock was set back, a shard goes by its own order, in which
+ * no event is passed over for the time that it states; so a page may have one that is younger than some of the page
+ * before. For the same reason `since` ends no walk: `complete` says that every line has been looked at.
  * @param before where an earlier page went on; without it, from the end
  */
 export async function readLatest(

@@ -28,7 +28,10 @@ import { confirmationFor, keysOfUse, requireBinding } from './required-binding.j
 import { endedFirst } from './run-ended.js'
 import { wantedOf } from './wanted.js'
 
-/** How many grants one run may have in force before rules make no more: each of them is looked at in each exchange of the run. */
+/**
+ * How many grants one run may have in force before rules make no more:
+ * each of them is looked at in each exchange of the run.
+ */
 export const MOST_ERRANDS = 200
 
 /** A workload presents its assertion, and gets a credential, a deferral code, or a refusal. */
@@ -81,7 +84,9 @@ export async function exchangeAssertion(
   return 'reason' in outcome ? recordRefusal(deps, workload, outcome, { audience }) : outcome
 }
 
-/** Who asks: by the assertion, or where there is none, by the certificate of the connection (contract §1, `grant_type`). */
+/**
+ * Who asks: by the assertion, or where there is none, by the certificate of the connection (contract §1, `grant_type`).
+ */
 async function verifySubject(
   deps: ExchangeDeps,
   { subjectToken, subjectIsClient }: ExchangeRequest,
@@ -221,7 +226,9 @@ interface Issued {
   readonly task: Extract<ReturnType<typeof chooseGrant>, { kind: 'use' }>['task']
 }
 
-/** A grant was named, and does not serve: either it is not this workload's to use now, or more is asked than it gives. */
+/**
+ * A grant was named, and does not serve: either it is not this workload's to use now, or more is asked than it gives.
+ */
 function refusalOfNamed(named: string, grants: readonly OpenedGrant[], facts: ChoiceFacts): ExchangeRefusal {
   const grant = parseGrantId(named) === undefined ? undefined : grants[0]?.grant
   if (grant === undefined || !isFor(grant, facts)) return { reason: 'grant_not_usable' }

@@ -253,7 +253,10 @@ function eventsOf({ describe }: ExchangeDeps, plan: Plan, made: Made): Issuance[
   return events
 }
 
-/** When nobody can say whether it was recorded, it is voided: the caller hears 503, and what stands behind that never works. */
+/**
+ * When nobody can say whether it was recorded, it is voided: the
+ * caller hears 503, and what stands behind that never works.
+ */
 async function recordOrVoid(deps: ExchangeDeps, issuance: Issuance): Promise<Recorded> {
   try {
     return await deps.stores.issuance.record(issuance)

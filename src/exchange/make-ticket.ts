@@ -40,8 +40,8 @@ interface Handing {
 
 /**
  * A parent exchanges its credential for a ticket (contract §1, "Handing on"). The credential alone is not enough: a
- * resource server that received it has it too. So the parent proves the key that it is bound to; and where it is bound to
- * none, with an assertion that it is who it was issued to.
+ * resource server that received it has it too. So the parent proves the key that it is bound to; and where it is bound
+ * to none, with an assertion that it is who it was issued to.
  */
 export async function makeTicket(
   deps: ExchangeDeps,

@@ -25,8 +25,9 @@ export interface ParentClaims {
 }
 
 /**
- * Whether the grant is in force, its document says; which grant and task it lives by, the token says; who holds it and what it
- * was handed on from, its record under a MAC: what a store says of them is not believed above that (invariant 8).
+ * Whether the grant is in force, its document says; which grant and task it lives by, the
+ * token says; who holds it and what it was handed on from, its record under a MAC: what a
+ * store says of them is not believed above that (invariant 8).
  * @throws Fault `record_tampered` when its record was moved to another grant or task, or was not written by us
  */
 export async function liveParent(

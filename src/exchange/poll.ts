@@ -30,7 +30,10 @@ import { confirmationFor, keysOfUse, requireBinding } from './required-binding.j
 import { endedFirst, runHasEnded } from './run-ended.js'
 import { wantedOf } from './wanted.js'
 
-/** Who polls: the run that asked, by its assertion and its keys; or, where the first request had no assertion, whoever has the keys. */
+/**
+ * Who polls: the run that asked, by its assertion and its keys; or, where
+ * the first request had no assertion, whoever has the keys.
+ */
 interface Poller {
   readonly shard: Shard
   readonly holder: string
@@ -38,8 +41,8 @@ interface Poller {
 }
 
 /**
- * Whoever made the deferred request asks whether it has been decided (Deferred Token Response, "Polling"), with each proof that
- * the first request had. The assertion is spent by success alone.
+ * Whoever made the deferred request asks whether it has been decided (Deferred Token Response, "Polling"), with each
+ * proof that the first request had. The assertion is spent by success alone.
  */
 export async function poll(deps: ExchangeDeps, request: PollRequest, proof: ProofOfPossession): Promise<Outcome> {
   const poller = await identify(deps, request, proof)
@@ -147,7 +150,10 @@ async function answer(
   }
 }
 
-/** Everything is checked again: the configuration, the rules, the grant and the run may have changed while people were asked. */
+/**
+ * Everything is checked again: the configuration, the rules, the grant
+ * and the run may have changed while people were asked.
+ */
 async function redeem(deps: ExchangeDeps, redeeming: Redeeming): Promise<Outcome | ExchangeRefusal> {
   for (let attempt = 0; attempt < ATTEMPTS; attempt++) {
     const plan = await planRedemption(deps, redeeming)
@@ -208,7 +214,10 @@ async function planRedemption(
   }
 }
 
-/** What was asked for, or what is left of it where the approval was narrowed: the only case in which less is given than asked. */
+/**
+ * What was asked for, or what is left of it where the approval was
+ * narrowed: the only case in which less is given than asked.
+ */
 function narrow(
   deps: ExchangeDeps,
   { access }: DeferredRequest,

@@ -29,8 +29,8 @@ import { runHasEnded } from './run-ended.js'
 import { wantedOf, type Wanted } from './wanted.js'
 
 /**
- * A child redeems a ticket with its own assertion, and gets a credential that is narrower than its parent's (contract §1,
- * "Handing on").
+ * A child redeems a ticket with its own assertion, and gets a credential that
+ * is narrower than its parent's (contract §1, "Handing on").
  */
 export async function redeemTicket(
   deps: ExchangeDeps,
@@ -132,8 +132,8 @@ async function settle(
 }
 
 /**
- * The child's run is in a shard of its own, which the step that recorded could not see: looked at again after it, no end that
- * came before is missed.
+ * The child's run is in a shard of its own, which the step that recorded could not see:
+ * looked at again after it, no end that came before is missed.
  */
 async function unlessEnded(deps: ExchangeDeps, child: Workload, issued: Issued): Promise<Outcome | ExchangeRefusal> {
   if (!(await runHasEnded(deps, child))) return issued

@@ -6,7 +6,9 @@ import type { AssertionRefusal } from '../workloads/assertion-refusal.js'
 import type { ClientRefusal } from '../workloads/client-refusal.js'
 import type { CsrRefusal } from '../x509/csr.js'
 
-/** Every reason for which `/token` says no, each with its facts. `refusal-to-wire.ts` says what the caller learns of it. */
+/**
+ * Every reason for which `/token` says no, each with its facts. `refusal-to-wire.ts` says what the caller learns of it.
+ */
 export type ExchangeRefusal =
   | { readonly reason: 'subject_refused'; readonly because: AssertionRefusal | { readonly reason: string } }
   | { readonly reason: 'actor_refused'; readonly because: AssertionRefusal | { readonly reason: string } }

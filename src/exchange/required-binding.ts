@@ -12,7 +12,10 @@ import {
 import type { ExchangeRefusal } from './refusal.js'
 import { certifiedKeyName, type Wanted } from './wanted.js'
 
-/** The binding in force: what the tier asks for today, and what was approved. A missing key is told before anything is spent. */
+/**
+ * The binding in force: what the tier asks for today, and what was
+ * approved. A missing key is told before anything is spent.
+ */
 export function requireBinding(
   { tier }: Pick<Asked, 'tier'>,
   grant: Pick<Grant, 'terms'>,
@@ -33,8 +36,9 @@ export const confirmationFor = (
 ): KeyConfirmation | undefined => (type === 'x509' ? undefined : confirmationOf(binding, proof))
 
 /**
- * The keys that an assertion with `reuse: task` is bound to by its first use (contract §3). Where a key is asked for and a CSR is
- * what proved one, it is that: else whoever finds the assertion of a job would certify keys of their own, for as long as the job runs.
+ * The keys that an assertion with `reuse: task` is bound to by its first use (contract §3). Where a key
+ * is asked for and a CSR is what proved one, it is that: else whoever finds the assertion of a job
+ * would certify keys of their own, for as long as the job runs.
  */
 export function keysOfUse(wanted: Wanted, binding: Binding | undefined, proof: ProofOfPossession): readonly string[] {
   const proved = keyNames(proof)

@@ -4,8 +4,9 @@ import { canonicalize } from '../runtime/jcs.js'
 import type { Access, AuthorizationDetail } from './grant.js'
 
 /**
- * Attenuation: what is asked must lie within what was granted (invariant 4). Asking for more is refused, never narrowed silently.
- * Details are within when `type` is equal, each array is a subset, and every other member is deeply equal (contract §1).
+ * Attenuation: what is asked must lie within what was granted (invariant 4). Asking for more is
+ * refused, never narrowed silently. Details are within when `type` is equal, each array is a
+ * subset, and every other member is deeply equal (contract §1).
  */
 export const isWithin = (asked: Access, granted: readonly Access[]): boolean =>
   granted.some(
@@ -32,8 +33,8 @@ function isMemberWithin(asked: unknown, approved: unknown): boolean {
 const textsOfArrays = new WeakMap<readonly unknown[], ReadonlySet<string>>()
 
 /**
- * The elements, each as the one text that JCS has for it. Thousands of them fit in a request, and it is compared with each grant
- * of its run: to compare each element with each would stop everybody for as long as it takes.
+ * The elements, each as the one text that JCS has for it. Thousands of them fit in a request, and it is compared with
+ * each grant of its run: to compare each element with each would stop everybody for as long as it takes.
  */
 function textsOf(array: readonly unknown[]): ReadonlySet<string> {
   const known = textsOfArrays.get(array)
@@ -43,7 +44,10 @@ function textsOf(array: readonly unknown[]): ReadonlySet<string> {
   return texts
 }
 
-/** What both allow: the scope that is granted of what was asked, for the one answer that may give less (a narrowed approval). */
+/**
+ * What both allow: the scope that is granted of what was asked, for
+ * the one answer that may give less (a narrowed approval).
+ */
 export function intersect(asked: Access, granted: readonly Access[]): Access | undefined {
   const access = granted.find((candidate) => candidate.audience === asked.audience)
   if (access === undefined) return undefined

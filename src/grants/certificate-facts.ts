@@ -6,8 +6,8 @@ import type { Access } from './grant.js'
 import type { CredentialRecord } from './issuance-store.js'
 
 /**
- * What a certificate is for. A JWT says it in its own signed claims; a certificate cannot, so it stands beside its record, under
- * a MAC that binds it to this certificate, its grant and its task (invariant 8).
+ * What a certificate is for. A JWT says it in its own signed claims; a certificate cannot, so it stands beside its
+ * record, under a MAC that binds it to this certificate, its grant and its task (invariant 8).
  */
 export interface CertificateFacts {
   /** The workload that people approved: the URI SAN. */
@@ -17,7 +17,10 @@ export interface CertificateFacts {
   /** When it was handed on: by whom. */
   readonly act?: Act
   readonly access: Access
-  /** SHA-256 of the SubjectPublicKeyInfo, base64url: another certificate with this serial number is not the one that was issued. */
+  /**
+   * SHA-256 of the SubjectPublicKeyInfo, base64url: another certificate
+   * with this serial number is not the one that was issued.
+   */
   readonly key: string
 }
 

@@ -12,8 +12,8 @@ export type Polled =
 
 export interface DeferralStore {
   /**
-   * Adds a code to a pending grant, and takes the claims, all or nothing. `closed`: the grant is pending no more. `full`: it
-   * has as many open codes as it may.
+   * Adds a code to a pending grant, and takes the claims, all or nothing. `closed`: the grant is
+   * pending no more. `full`: it has as many open codes as it may.
    */
   join(
     deferral: DeferralRecord,
@@ -21,9 +21,14 @@ export interface DeferralStore {
     events: readonly EncodedEvent[],
     mostCodes: number,
   ): Promise<'joined' | 'closed' | 'claim_taken' | 'full'>
-  /** Looks a code up for its holder and notes the time of the poll: one that comes before `interval` has passed is `too_fast`, and lengthens the interval by 5 s (RFC 8628 §3.5). Anyone else's look changes nothing. */
+  /**
+   * Looks a code up for its holder and notes the time of the poll: one that comes before `interval` has passed is
+   * `too_fast`, and lengthens the interval by 5 s (RFC 8628 §3.5). Anyone else's look changes nothing.
+   */
   poll(shard: Shard, hash: string, holder: string, nowMs: number): Promise<Polled>
-  /** Whose grant a code stands for, whatever has become of it; it never changes. `undefined`: as `unknown` of a poll. */
+  /**
+   * Whose grant a code stands for, whatever has become of it; it never changes. `undefined`: as `unknown` of a poll.
+   */
   grantOf(shard: Shard, hash: string, holder: string): Promise<GrantId | undefined>
   /** The code will never be redeemed. `others` says how many open codes its grant still has. */
   cancel(

@@ -1,14 +1,20 @@
 import type { SealedFacts } from './certificate-facts.js'
 import type { Whereabouts } from './grant-store.js'
 
-/** What stands beside a credential and a task in the store, for those who read them. Opaque to stores; only our own text. */
+/**
+ * What stands beside a credential and a task in the store, for those
+ * who read them. Opaque to stores; only our own text.
+ */
 export interface CredentialDocument {
   /** The SPIFFE id of who acts. */
   readonly workload: string
   readonly audience: string
   /** `holderOf` of the run that it was issued to. */
   readonly holder: string
-  /** Where that run is found, for a credential whose key alone says that it comes from it. Absent where there are no run ids. */
+  /**
+   * Where that run is found, for a credential whose key alone says
+   * that it comes from it. Absent where there are no run ids.
+   */
   readonly where?: Whereabouts
   /** Of a certificate: what it is for. */
   readonly certificate?: SealedFacts

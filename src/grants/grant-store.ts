@@ -4,8 +4,9 @@ import type { GrantId, Shard, TaskId } from '../runtime/ids.js'
 import type { GrantStatus } from './grant.js'
 
 /**
- * A grant as stores keep it. `document` is opaque to them: the sealed grant with its MAC (`sealed-grant.ts`). What stores
- * must decide on in an atomic step stands beside it; what a store says of `status` never gives more than the document.
+ * A grant as stores keep it. `document` is opaque to them: the sealed grant with its MAC
+ * (`sealed-grant.ts`). What stores must decide on in an atomic step stands beside it; what a
+ * store says of `status` never gives more than the document.
  */
 export interface GrantRecord {
   readonly id: GrantId
@@ -37,7 +38,9 @@ export interface Whereabouts {
 export interface Found {
   /** The run has ended: everything of it is refused from then on. */
   readonly runEnded: boolean
-  /** Changes whenever a grant is sealed to the run, or a task of it opens or ends. Passed back by whoever creates one. */
+  /**
+   * Changes whenever a grant is sealed to the run, or a task of it opens or ends. Passed back by whoever creates one.
+   */
   readonly runVersion: number
   /** Grants with status `active`: those sealed to the run, and the standing ones of the anchor. */
   readonly grants: readonly GrantRecord[]
@@ -128,14 +131,21 @@ export interface GrantStore {
     cursor: string | undefined,
     limit: number,
   ): Promise<GrantList>
-  /** All or nothing: claims are taken, the grant (pending, or active when asked for by rule) is kept, its deferral and evidence recorded. */
+  /**
+   * All or nothing: claims are taken, the grant (pending, or active when asked
+   * for by rule) is kept, its deferral and evidence recorded.
+   */
   request(request: GrantRequest): Promise<GrantRequested>
-  /** All or nothing, and only from the version that was decided on. Ends are final: a record whose status is an end never changes again (`conflict`). */
+  /**
+   * All or nothing, and only from the version that was decided on. Ends are final: a record
+   * whose status is an end never changes again (`conflict`).
+   */
   revise(revision: GrantRevision): Promise<'revised' | 'conflict'>
   /**
-   * Ends the grants of a shard whose time has passed: those that are kept as pending or active with a deadline that is not
-   * after `now`, each with its events in one step; they are kept, as expired, until `keptUntil`. Others are left alone.
-   * The document stays as it is: what it says has expired by itself (`lifecycle.ts`). Answers which ones it ended.
+   * Ends the grants of a shard whose time has passed: those that are kept as pending or active with a
+   * deadline that is not after `now`, each with its events in one step; they are kept, as expired,
+   * until `keptUntil`. Others are left alone. The document stays as it is: what it says has expired
+   * by itself (`lifecycle.ts`). Answers which ones it ended.
    */
   expire(
     shard: Shard,
@@ -145,7 +155,10 @@ export interface GrantStore {
   ): Promise<readonly GrantId[]>
   /** Forgets an ended grant whose deadline has passed; of one that is not there, the deadline. */
   forget(id: GrantId, now: EpochSeconds): Promise<void>
-  /** Reserves one of `limit` places among the pending grants of an approver group, or of a requester, until the time given. Idempotent by grant. */
+  /**
+   * Reserves one of `limit` places among the pending grants of an approver group, or of
+   * a requester, until the time given. Idempotent by grant.
+   */
   reservePending(
     whose: string,
     id: GrantId,

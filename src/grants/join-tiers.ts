@@ -1,7 +1,10 @@
 import type { Tier } from '../policy/catalogue.js'
 import type { Binding, RequiredReview } from './grant.js'
 
-/** The tier in force over everything that is asked (contract §1): all reviews, the shortest lifetime and freshness, the strongest binding, signed if any is. */
+/**
+ * The tier in force over everything that is asked (contract §1): all reviews, the shortest
+ * lifetime and freshness, the strongest binding, signed if any is.
+ */
 export interface JoinedTier extends Omit<Tier, 'approval'> {
   /** Sorted names joined by `+`. */
   readonly name: string

@@ -216,7 +216,10 @@ function measureRefusal(body: GrantBody, tier: JoinedTier): GrantRefusal | undef
   return wide ? { reason: 'delegation_too_wide' } : undefined
 }
 
-/** What rules decide needs no grant: they are asked at each exchange. What needs both is asked of people when the rules permit it. */
+/**
+ * What rules decide needs no grant: they are asked at each exchange.
+ * What needs both is asked of people when the rules permit it.
+ */
 function rulesRefusal(guards: readonly Guard[], by: Requesting): GrantRefusal | undefined {
   if (isForRules(guards)) return { reason: 'decided_by_rules' }
   if ('workload' in by && !decide(guards, by.workload).permitted) return { reason: 'policy_denied' }

@@ -7,9 +7,9 @@ type Unsealed = Omit<CredentialDocument, 'mac'>
 type Bound = Pick<CredentialRecord, 'id' | 'grantId' | 'taskId' | 'ancestors' | 'expiresAt'>
 
 /**
- * Who holds a credential, which run it came from and what it was handed on from decide whether it may be handed on, and no signed
- * document says them. So they stand under a MAC that binds them to its record (invariant 8). What changes about the record, whether
- * it has ended, is not under it.
+ * Who holds a credential, which run it came from and what it was handed on from decide whether it may be handed on,
+ * and no signed document says them. So they stand under a MAC that binds them to its record (invariant 8). What
+ * changes about the record, whether it has ended, is not under it.
  */
 export const sealCredential = (document: Unsealed, record: Bound, mac: TextMac): CredentialDocument => ({
   ...document,

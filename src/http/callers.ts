@@ -24,7 +24,9 @@ import { problemAnswer, refusalAnswer } from './errors.js'
 export type Caller =
   | { readonly kind: 'workload'; readonly workload: Workload; readonly proof: ProofOfPossession }
   | { readonly kind: 'person'; readonly person: Person }
-  /** `isProved`: the credential is bound to a key, and came with a proof of it. Without a binding anybody could hold it. */
+  /**
+   * `isProved`: the credential is bound to a key, and came with a proof of it. Without a binding anybody could hold it.
+   */
   | { readonly kind: 'holder'; readonly credential: AccessTokenClaims; readonly isProved: boolean }
 
 export interface CallerDeps {
@@ -89,7 +91,9 @@ async function admitWorkload(
   return claimed.ok ? ok({ kind: 'workload', workload, proof: proof.value }) : claimed
 }
 
-/** A workload that stands beside a credential: its assertion is looked at and counted as one that calls by itself is. */
+/**
+ * A workload that stands beside a credential: its assertion is looked at and counted as one that calls by itself is.
+ */
 export async function identifyBeside(
   deps: CallerDeps,
   assertion: string,
@@ -104,8 +108,9 @@ export async function identifyBeside(
 }
 
 /**
- * A credential of ours, by the scheme that its binding asks for: one that is bound to a DPoP key is no bearer token, and the
- * other way round (RFC 9449 §7.1 and §7.2); one that is bound to a certificate comes with that certificate (RFC 8705 §3).
+ * A credential of ours, by the scheme that its binding asks for: one that is bound to a DPoP
+ * key is no bearer token, and the other way round (RFC 9449 §7.1 and §7.2); one that is bound
+ * to a certificate comes with that certificate (RFC 8705 §3).
  */
 async function identifyHolder(
   deps: CallerDeps,
@@ -152,7 +157,10 @@ async function claimKeys(
   return claimed === 'used' ? refuse(dpopUnauthorized('invalid_dpop_proof', 'dpop_used')) : ok('claimed')
 }
 
-/** A person with one of these roles, and nobody else: no decision is reachable with a machine's credential, whatever its claims. */
+/**
+ * A person with one of these roles, and nobody else: no decision is
+ * reachable with a machine's credential, whatever its claims.
+ */
 export async function identifyPerson(
   deps: CallerDeps,
   context: RequestContext,
@@ -206,7 +214,10 @@ function dpopUnauthorized(code: keyof typeof DPOP_TITLES, reason: string | undef
   return reason === undefined ? answer : { ...answer, unverified: reason }
 }
 
-/** RFC 9449 §9. The nonce itself is in every answer to a proof (`dispatch.ts`). Who is asked for one has failed at nothing yet. */
+/**
+ * RFC 9449 §9. The nonce itself is in every answer to a proof
+ * (`dispatch.ts`). Who is asked for one has failed at nothing yet.
+ */
 const dpopNonceNeeded = (): HttpAnswer => dpopUnauthorized('use_dpop_nonce', undefined)
 
 /** RFC 6750 §3: without a token, no error code; `realm`, since a challenge by Bearer has at least one parameter. */

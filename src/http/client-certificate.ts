@@ -24,10 +24,10 @@ const MAX_CHAIN = 8
 const NONE = ok(undefined)
 
 /**
- * Only a listener that serves `mtls` knows certificates: where clients connect to it, those of the connection; behind a proxy,
- * those of RFC 9440, and only when the connection comes from a configured address. What a proxy shows of its own, where it
- * speaks TLS with us, is the same for all of its clients, and proves the key of none. `Client-Cert` from anybody else is the
- * client's own word: it is not read, there and at every other listener (RFC 9440 §4).
+ * Only a listener that serves `mtls` knows certificates: where clients connect to it, those of the connection; behind a
+ * proxy, those of RFC 9440, and only when the connection comes from a configured address. What a proxy shows of its
+ * own, where it speaks TLS with us, is the same for all of its clients, and proves the key of none. `Client-Cert` from
+ * anybody else is the client's own word: it is not read, there and at every other listener (RFC 9440 §4).
  */
 export function createClientCertificateOf(
   listener: CertificateListener,
@@ -48,8 +48,8 @@ export function createClientCertificateOf(
 }
 
 /**
- * TLS believes whatever `client_ca_file` says, and our own authorities may stand in it. Asked with each request, since a
- * connection may be older than the leak.
+ * TLS believes whatever `client_ca_file` says, and our own authorities may stand in it. Asked with
+ * each request, since a connection may be older than the leak.
  */
 const unlessTakenBack =
   (certificateOf: ClientCertificateOf, isTakenBack: IsTakenBack): ClientCertificateOf =>

@@ -1,7 +1,7 @@
 /*
  * `http/` is the edge: listeners, limits, the routes and their errors. An endpoint gets parsed values and returns an
- * `HttpAnswer`; nothing but this folder knows that there is HTTP. `POST /token`, the hottest endpoint, stands in front of
- * express on the same server and shares everything with the others by going through the same `Dispatch`.
+ * `HttpAnswer`; nothing but this folder knows that there is HTTP. `POST /token`, the hottest endpoint, stands in front
+ * of express on the same server and shares everything with the others by going through the same `Dispatch`.
  */
 import { constants } from 'node:crypto'
 import { readFileSync } from 'node:fs'
@@ -62,7 +62,9 @@ export interface Timeouts {
   readonly headers: number
   /** For its body. */
   readonly body: number
-  /** How long an idle connection is kept; longer than the usual 60 s of a balancer, which must be the one to close it. */
+  /**
+   * How long an idle connection is kept; longer than the usual 60 s of a balancer, which must be the one to close it.
+   */
   readonly keepAlive: number
 }
 
@@ -157,7 +159,10 @@ function serverFor(listener: ListenerSettings, deps: EdgeDeps, timeouts: Timeout
 /** The path of the issuer: empty, or `/tenant`. */
 const basePath = (issuer: string): string => new URL(issuer).pathname.replace(/\/+$/, '')
 
-/** The hot endpoint is recognized by its exact target; every other notation of it goes through express, to the same route. */
+/**
+ * The hot endpoint is recognized by its exact target; every other
+ * notation of it goes through express, to the same route.
+ */
 function listenerOf(routes: readonly Route[], base: string, dispatch: Dispatch): RequestListener {
   const app: RequestListener = createApp({ routes, base, dispatch })
   const hot = routes.find(({ method, path }) => method === 'POST' && path === HOT_PATH)
@@ -170,7 +175,9 @@ function listenerOf(routes: readonly Route[], base: string, dispatch: Dispatch):
   }
 }
 
-/** node:http lets 0.9 and 2.0 through, which it then speaks as 1.1. A Host is owed by HTTP/1.1 alone (RFC 9112 §3.2). */
+/**
+ * node:http lets 0.9 and 2.0 through, which it then speaks as 1.1. A Host is owed by HTTP/1.1 alone (RFC 9112 §3.2).
+ */
 function versionRefusal({ httpVersion, headers }: IncomingMessage): HttpRefusal | undefined {
   if (httpVersion === '1.1' ? headers.host !== undefined : httpVersion === '1.0') return undefined
   return { reason: 'malformed_request', detail: 'it is not HTTP/1.1' }

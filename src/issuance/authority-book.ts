@@ -3,9 +3,9 @@ import { ok, refuse, type Result } from '../runtime/result.js'
 import { MAX_TOKEN_TTL, RETIREMENT_MARGIN } from './ring.js'
 
 /**
- * The rules of the certificate authorities, pure. An issuing authority is published as `next` before it signs, so that those
- * who check have its CRL by then; signs as `current`; and stays as `retired`, with its CRL, until the last certificate that it
- * signed has expired. Binary members are DER in base64.
+ * The rules of the certificate authorities, pure. An issuing authority is published as `next` before it signs, so that
+ * those who check have its CRL by then; signs as `current`; and stays as `retired`, with its CRL, until the last
+ * certificate that it signed has expired. Binary members are DER in base64.
  */
 export interface Book {
   /** Made by Errand itself, the newest last. Empty where the root is somebody else's. */
@@ -35,7 +35,10 @@ export interface RevokedAuthority {
   readonly notAfter: EpochSeconds
 }
 
-/** Where an issuing authority comes from: `self_made` below a root of ours, `files` by the configuration, `imported` by command. */
+/**
+ * Where an issuing authority comes from: `self_made` below a root of
+ * ours, `files` by the configuration, `imported` by command.
+ */
 export type Origin = 'self_made' | 'files' | 'imported'
 
 export interface AuthorityEntry {
@@ -57,7 +60,10 @@ export interface AuthorityEntry {
   readonly retiredAt?: EpochSeconds
   /** Its key has leaked: since then nothing that it signed is believed. */
   readonly takenBackAt?: EpochSeconds
-  /** From then on everything that it signed has expired; of one that was taken back, whatever anybody signs with its key. */
+  /**
+   * From then on everything that it signed has expired; of one that
+   * was taken back, whatever anybody signs with its key.
+   */
   readonly removeAt?: EpochSeconds
 }
 
@@ -75,7 +81,10 @@ export type NewAuthority = Omit<
 
 export const EMPTY_BOOK: Book = { roots: [], authorities: [], foreignCrls: [] }
 
-/** A verifier fetches CRLs at least each time that one runs out; so long, and a margin, a new authority's is there before it signs. */
+/**
+ * A verifier fetches CRLs at least each time that one runs out; so long,
+ * and a margin, a new authority's is there before it signs.
+ */
 export const PUBLISH_CA_AHEAD = 900
 /** With less than this left an authority signs no more if there is another. */
 const LAST_USE = 2 * MAX_TOKEN_TTL
@@ -96,16 +105,22 @@ export const isLeakedKey = ({ authorities }: Book, privateKey: string): boolean 
   authorities.some((entry) => isTakenBack(entry) && entry.privateKey === privateKey)
 
 /**
- * Whether certificates can be signed by it now. One that was taken back stays `current` while there is nothing to follow
- * it.
+ * Whether certificates can be signed by it now. One that was taken
+ * back stays `current` while there is nothing to follow it.
  */
 export const maySign = (entry: AuthorityEntry, now: EpochSeconds): boolean =>
   entry.notAfter > now && !isTakenBack(entry)
 
-/** How long a self-made issuing authority lives: it waits for `rotateEvery` seconds, signs for as many, and what it signed expires. */
+/**
+ * How long a self-made issuing authority lives: it waits for
+ * `rotateEvery` seconds, signs for as many, and what it signed expires.
+ */
 export const authorityLifetime = (rotateEvery: number): number => 2 * rotateEvery + 86_400
 
-/** Whether Errand is to make the next one itself: it made the one that signs, and the one that waits is missing or would not last. */
+/**
+ * Whether Errand is to make the next one itself: it made the one that
+ * signs, and the one that waits is missing or would not last.
+ */
 export function lacksNext(book: Book, rotateEvery: number, now: EpochSeconds): boolean {
   if (currentAuthority(book)?.origin !== 'self_made') return false
   const next = nextAuthority(book)
@@ -137,9 +152,9 @@ function rotatableAt(book: Book): EpochSeconds {
 }
 
 /**
- * The next authority signs from now on. `atOnce` does not wait until verifiers have its CRL; `leaked` also takes the one that signed
- * back, and with it everything that it signed: that never waits for a next one. A root of ours says so on its CRL; a root of
- * somebody else has to.
+ * The next authority signs from now on. `atOnce` does not wait until verifiers have its CRL; `leaked` also
+ * takes the one that signed back, and with it everything that it signed: that never waits for a next one. A
+ * root of ours says so on its CRL; a root of somebody else has to.
  */
 export function rotatedBook(
   book: Book,
@@ -158,7 +173,10 @@ export function rotatedBook(
   return ok({ ...before, authorities })
 }
 
-/** One that was taken back stays until its certificate has expired: as long as somebody might believe it, OCSP says that they should not. */
+/**
+ * One that was taken back stays until its certificate has expired: as long as
+ * somebody might believe it, OCSP says that they should not.
+ */
 const retire = (entry: AuthorityEntry, now: EpochSeconds): AuthorityEntry => {
   const signedUntil = now + MAX_TOKEN_TTL
   const believedUntil = entry.takenBackAt === undefined ? signedUntil : Math.max(signedUntil, entry.notAfter)
@@ -177,8 +195,8 @@ function takenBack(book: Book, taken: AuthorityEntry, at: EpochSeconds): Book {
 }
 
 /**
- * Whether the schedule asks for a rotation: the current one has signed for `rotateEvery` seconds, has hardly any time left, or
- * the next one is `wanted` (the configuration names it).
+ * Whether the schedule asks for a rotation: the current one has signed for `rotateEvery` seconds, has hardly any time
+ * left, or the next one is `wanted` (the configuration names it).
  */
 export function isCaRotationDue(
   book: Book,

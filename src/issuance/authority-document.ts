@@ -21,7 +21,10 @@ export interface AuthorityDocument {
   readonly held: () => Held
   /** Takes over what another broker did. */
   readonly adopt: () => Promise<void>
-  /** One step of the book, decided on what is stored, with its evidence. A step that gives the same book back changes nothing. */
+  /**
+   * One step of the book, decided on what is stored, with its
+   * evidence. A step that gives the same book back changes nothing.
+   */
   readonly change: <R = never>(
     cause: Cause,
     by: string | undefined,

@@ -36,9 +36,9 @@ import { authorityIdOf, decodeKey, nameOf, spiffeIdOf } from './make-authority.j
 import { createPolling } from './polling.js'
 
 /**
- * The certificate authorities of one store: sealed, shared by all its brokers, and rotated with overlap as the key ring is. By
- * default root and issuing authority are made here; or the issuing one is certified by somebody else's root, given by files or
- * imported by command.
+ * The certificate authorities of one store: sealed, shared by all its brokers, and rotated with overlap as the
+ * key ring is. By default root and issuing authority are made here; or the issuing one is certified by
+ * somebody else's root, given by files or imported by command.
  */
 export interface AuthorityRing {
   /**
@@ -48,7 +48,10 @@ export interface AuthorityRing {
   current(): Authority
   /** Issuing authorities: the current one first, the next, and those whose certificates have not all expired. */
   all(): readonly Authority[]
-  /** Those of them whose certificates are believed: not one that was taken back, since who has its key writes what they like. */
+  /**
+   * Those of them whose certificates are believed: not one that was
+   * taken back, since who has its key writes what they like.
+   */
   believed(): readonly Authority[]
   /** The others: their keys have leaked. */
   takenBack(): readonly Authority[]
@@ -56,8 +59,8 @@ export interface AuthorityRing {
   takenBackAt(id: string): EpochSeconds | undefined
   roots(): readonly RootAuthority[]
   /**
-   * Whoever of ours signs the list with this id. None of one that was taken back: a list names certificates that are not
-   * to be believed, and of these none is. A verifier that wants its list refuses without one.
+   * Whoever of ours signs the list with this id. None of one that was taken back: a list names certificates that are
+   * not to be believed, and of these none is. A verifier that wants its list refuses without one.
    */
   signer(id: string): ListSigner | undefined
   /** Every certificate that a path may go through, DER: authority by authority, each followed by what is above it. */
@@ -71,7 +74,10 @@ export interface AuthorityRing {
   list(): readonly ListedAuthority[]
   /** `by`: who asks, for the evidence. */
   rotate(by: string, options: RotateOptions): Promise<Result<CaChange, CaRotationRefusal>>
-  /** A request for somebody else's root, PEM. The same key until its certificate is imported, unless a `fresh` one is asked for. */
+  /**
+   * A request for somebody else's root, PEM. The same key until its
+   * certificate is imported, unless a `fresh` one is asked for.
+   */
   request(by: string, options: { readonly fresh: boolean }): Promise<string>
   /** Takes the certificate for the requested key, with what is above it: it is `next` from now on. */
   importChain(by: string, pem: string): Promise<Result<CaChange, GivenRefusal | { readonly reason: 'no_request' }>>
@@ -85,7 +91,10 @@ export interface AuthorityRing {
 export interface RotateOptions {
   /** Do not wait until verifiers have the CRL of the next one. */
   readonly atOnce: boolean
-  /** The key of the current one has leaked: at once, whether or not there is a next one, and nothing that it signed is believed. */
+  /**
+   * The key of the current one has leaked: at once, whether or not
+   * there is a next one, and nothing that it signed is believed.
+   */
   readonly leaked: boolean
 }
 
@@ -101,7 +110,9 @@ const POLL_MS = 2000
 /** With less than this left somebody has to do something about an authority that is not renewed here. */
 const WARN_BEFORE = 14 * 86_400
 
-/** @throws Fault `store_unavailable`; `key_unavailable` (another encryption key, or unusable files); `record_tampered` */
+/**
+ * @throws Fault `store_unavailable`; `key_unavailable` (another encryption key, or unusable files); `record_tampered`
+ */
 export async function openAuthorityRing(deps: AuthorityRingDeps): Promise<AuthorityRing> {
   const { given, rootCrl, log } = deps
   const document = openAuthorityDocument(deps)
@@ -230,8 +241,8 @@ const distinct = (texts: readonly string[]): readonly Buffer[] =>
   [...new Set(texts)].map((text) => Buffer.from(text, 'base64'))
 
 /**
- * An authority and what is above it; of one that was taken back only the latter, which others may stand below, and whose
- * lists name it.
+ * An authority and what is above it; of one that was taken back only the
+ * latter, which others may stand below, and whose lists name it.
  */
 const pathOf = (entry: AuthorityEntry): readonly string[] => [
   ...(isTakenBack(entry) ? [] : [entry.certificate]),

@@ -19,8 +19,8 @@ import { givenAuthority, type GivenRefusal } from './given-authority.js'
 import { decodeKey, encodeKey, makeIssuing, makeRoot, newAuthorityKey, type AuthorityPlace } from './make-authority.js'
 
 /*
- * The steps that a ring takes, from one book to the next: the same one where there is nothing to do. Keys are made on the way;
- * nothing is kept, and everything may be decided again on the book that another broker has written meanwhile.
+ * The steps that a ring takes, from one book to the next: the same one where there is nothing to do. Keys are made on
+ * the way; nothing is kept, and everything may be decided again on the book that another broker has written meanwhile.
  */
 
 /** Where authorities are made here. */

@@ -31,8 +31,8 @@ import type { Authority, AuthorityUrls } from './authority.js'
 import { encodeProvenance, PROVENANCE_EXTENSION, type Provenance } from './provenance.js'
 
 /*
- * A certificate is built, signed, and then checked by another parser than the one that built it. Nothing of a request but its
- * key is in it: every name comes from the grant.
+ * A certificate is built, signed, and then checked by another parser than the one that built it. Nothing of a
+ * request but its key is in it: every name comes from the grant.
  */
 
 /** What is certified, all of it decided before. */
@@ -132,9 +132,9 @@ const PROVENANCE = encodedOid(PROVENANCE_EXTENSION)
 const DIGITAL_SIGNATURE = 0
 
 /**
- * No CA (RFC 5280 §4.2.1.9); signs, and does nothing else, whatever the kind of key: in every cipher suite of TLS 1.3, and in
- * those of 1.2 that are still used, a client proves its key by a signature, and clientAuth goes with no other usage
- * that an RSA key has (§4.2.1.12).
+ * No CA (RFC 5280 §4.2.1.9); signs, and does nothing else, whatever the kind of key: in every cipher suite of
+ * TLS 1.3, and in those of 1.2 that are still used, a client proves its key by a signature, and clientAuth
+ * goes with no other usage that an RSA key has (§4.2.1.12).
  */
 const CONSTANT_EXTENSIONS: readonly DerValue[] = [
   extension(OIDS.basicConstraints, sequence(), true),
@@ -191,9 +191,9 @@ function subjectAltName({ spiffeId, names }: CertificateTemplate): DerValue {
 }
 
 /**
- * Reads back what was signed by OpenSSL, which knows nothing of how it was built. The signature itself is not verified: its key
- * is known to be the certificate's, a wrong one would only make a certificate that nobody accepts, and verifying would add a
- * sixth to what issuing costs, of which reading back is a third already (docs/performance.md).
+ * Reads back what was signed by OpenSSL, which knows nothing of how it was built. The signature itself is not verified:
+ * its key is known to be the certificate's, a wrong one would only make a certificate that nobody accepts, and
+ * verifying would add a sixth to what issuing costs, of which reading back is a third already (docs/performance.md).
  */
 function checkCertificate(der: Buffer, template: CertificateTemplate, { certificate: issuer }: Issuing): void {
   const difference = differenceOf(readBack(der), template, issuer)

@@ -21,8 +21,8 @@ export interface GivenRefusal {
 const MAX_CHAIN = 6
 
 /**
- * An issuing authority below somebody else's root: PEM, its own certificate first, each one certified by the next. Checked before
- * anything is signed by it, since a chain that verifiers refuse is found out by everybody else first.
+ * An issuing authority below somebody else's root: PEM, its own certificate first, each one certified by the next.
+ * Checked before anything is signed by it, since a chain that verifiers refuse is found out by everybody else first.
  */
 export function givenAuthority(
   pem: string,

@@ -62,7 +62,10 @@ export interface KeyRing {
   /** Which key and kind of token this JOSE header is: ours are known to the byte, all others are not ours. */
   keyByHeader(header: string): { readonly key: VerifyKey; readonly typ: TokenTyp } | undefined
   list(): readonly ListedKey[]
-  /** `by`: who asks, for the evidence; `undefined` for the schedule. `atOnce`: do not wait until verifiers know the next key. */
+  /**
+   * `by`: who asks, for the evidence; `undefined` for the schedule.
+   * `atOnce`: do not wait until verifiers know the next key.
+   */
   rotate(by: string | undefined, options?: { readonly atOnce?: boolean }): Promise<Result<Rotation, RotationRefusal>>
   /** Looks for changes once: adopts what another broker did, rotates when the schedule says so. Never throws. */
   refresh(): Promise<void>

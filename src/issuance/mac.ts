@@ -1,8 +1,8 @@
 import { createHmac, timingSafeEqual, type KeyObject } from 'node:crypto'
 
 /**
- * HMAC-SHA256 over the text, base64url: 43 characters. With `macKey` it proves that Errand wrote a record (invariant 8).
- * The caller puts into the text what kind of record it is and which one, so that a MAC cannot be moved.
+ * HMAC-SHA256 over the text, base64url: 43 characters. With `macKey` it proves that Errand wrote a record
+ * (invariant 8). The caller puts into the text what kind of record it is and which one, so that a MAC cannot be moved.
  */
 export const mac = (key: KeyObject, text: string): string => createHmac('sha256', key).update(text).digest('base64url')
 

@@ -25,7 +25,9 @@ export type KeyPurpose =
   | 'list-cursor'
   | 'console-session'
 
-/** The 32-byte encryption key. It stays outside the store: who can write the store still cannot make records or keys. */
+/**
+ * The 32-byte encryption key. It stays outside the store: who can write the store still cannot make records or keys.
+ */
 export interface MasterKey {
   /** Names the key without telling anything of it: says that another key file is in use. 16 hex digits. */
   readonly id: string

@@ -21,8 +21,8 @@ const PEM = '-----BEGIN CERTIFICATE-----'
 export const isCertificatePem = (token: string): boolean => token.trimStart().startsWith(PEM)
 
 /**
- * Reads the first certificate, and verifies that one of the authorities signed it. A certificate is public: that somebody
- * shows it proves nothing of who they are.
+ * Reads the first certificate, and verifies that one of the authorities signed it. A certificate is
+ * public: that somebody shows it proves nothing of who they are.
  * @param certificate PEM or DER
  */
 export function readOwnCertificate(
@@ -43,7 +43,9 @@ export function readOwnCertificate(
   }
 }
 
-/** Whether one of these certificates is signed by one of these authorities. DER; what cannot be read is signed by none. */
+/**
+ * Whether one of these certificates is signed by one of these authorities. DER; what cannot be read is signed by none.
+ */
 export const isSignedByOneOf = (authorities: readonly Authority[], certificates: readonly Buffer[]): boolean =>
   authorities.length > 0 &&
   certificates.some((der) => {

@@ -12,8 +12,8 @@ import { keyNames } from '../workloads/possession.js'
 import type { RevokeDeps, RevokeRequest } from './revoke-request.js'
 
 /**
- * Deferred Token Response, "Cancellation": authenticated as a poll is, with each proof of the first request. With its last code, a
- * request that nobody waits for is withdrawn.
+ * Deferred Token Response, "Cancellation": authenticated as a poll is, with each proof of the first request. With
+ * its last code, a request that nobody waits for is withdrawn.
  */
 export async function cancelDeferral(deps: RevokeDeps, request: RevokeRequest): Promise<Result<'done', ClientRefusal>> {
   const canceller = await identifyCanceller(deps, request)
@@ -29,7 +29,10 @@ export async function cancelDeferral(deps: RevokeDeps, request: RevokeRequest): 
   return ok('done')
 }
 
-/** While it is pending; what people have decided stands. Whoever polls by keys alone withdraws in the name of whom it was asked for. */
+/**
+ * While it is pending; what people have decided stands. Whoever polls by
+ * keys alone withdraws in the name of whom it was asked for.
+ */
 async function withdraw(deps: RevokeDeps, id: GrantId, workload: string | undefined): Promise<void> {
   await reviseGrant<{ readonly reason: 'not_pending' }>(deps, id, (opened) => {
     if (storedAsOf(opened, deps.clock.now()).status !== 'pending') return refuse({ reason: 'not_pending' })

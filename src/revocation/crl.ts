@@ -5,9 +5,10 @@ import type { CertificateEnds } from './certificate-ends.js'
 import { createListInForce, type ServedCrl } from './list-in-force.js'
 
 /**
- * The CRLs: a complete one for each authority (RFC 5280 §5), signed when somebody asks and something has changed, or half of its
- * life is over; else what was signed is served again. `thisUpdate` is the time up to which the feed of ends was read: a list
- * never promises more than is known, and while the store is away the last one serves until it runs out.
+ * The CRLs: a complete one for each authority (RFC 5280 §5), signed when somebody asks and something
+ * has changed, or half of its life is over; else what was signed is served again. `thisUpdate` is
+ * the time up to which the feed of ends was read: a list never promises more than is known, and
+ * while the store is away the last one serves until it runs out.
  */
 export interface Crls {
   /** `unknown`: no such authority. `not_now`: there is none that is in force. */

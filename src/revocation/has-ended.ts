@@ -8,8 +8,8 @@ export interface HasEndedDeps extends Pick<IntrospectDeps, 'store' | 'safe' | 'c
 }
 
 /**
- * Whether this broker issued a certificate, DER, that lives no more: what TLS believes until it expires. One of somebody else's
- * has not ended as far as is known here.
+ * Whether this broker issued a certificate, DER, that lives no more: what TLS believes until it expires. One
+ * of somebody else's has not ended as far as is known here.
  * @throws Fault `store_unavailable`
  */
 export const createHasEnded =

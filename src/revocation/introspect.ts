@@ -20,7 +20,10 @@ export interface IntrospectDeps {
   readonly authorities: () => readonly Authority[]
 }
 
-/** What a resource server is told (RFC 7662 §2.2): of anything that is not a live credential for one of its own audiences, only that it is not active. */
+/**
+ * What a resource server is told (RFC 7662 §2.2): of anything that is not a live credential
+ * for one of its own audiences, only that it is not active.
+ */
 export type Introspection =
   | { readonly active: false }
   | ({ readonly active: true; readonly token_type: 'Bearer' | 'DPoP' } & AccessTokenClaims)
@@ -28,7 +31,9 @@ export type Introspection =
 
 const INACTIVE: Introspection = { active: false }
 
-/** `audiences`: the resource server's own. What is answered are the claims that we signed, never what the store holds. */
+/**
+ * `audiences`: the resource server's own. What is answered are the claims that we signed, never what the store holds.
+ */
 export async function introspect(
   deps: IntrospectDeps,
   token: string,

@@ -14,7 +14,10 @@ export interface ServedCrl {
   readonly nextUpdate: EpochSeconds
 }
 
-/** The list of an authority of ours that is in force: the one that was signed last, as long as it is good. `undefined`: there is none. */
+/**
+ * The list of an authority of ours that is in force: the one that was
+ * signed last, as long as it is good. `undefined`: there is none.
+ */
 export type ListInForce = (signer: ListSigner) => Promise<ServedCrl | undefined>
 
 export interface ListInForceDeps {
@@ -85,8 +88,8 @@ export function createListInForce({ authorities, ends, clock }: ListInForceDeps)
 }
 
 /**
- * Between two lists as long as the last one took: whoever asks all the time, while certificates end all the time, gets half of
- * one thread at most. It is noticed with tens of thousands of entries.
+ * Between two lists as long as the last one took: whoever asks all the time, while certificates end all the time, gets
+ * half of one thread at most. It is noticed with tens of thousands of entries.
  */
 async function rest({ at, took }: { readonly at: number; readonly took: number }): Promise<void> {
   const left = at + took - monotonicMs()
@@ -97,8 +100,9 @@ const entriesOf = (root: RootAuthority): readonly Buffer[] =>
   root.revoked.map(({ serial, at }) => encodeRevoked(Buffer.from(serial, 'hex'), at))
 
 /**
- * Numbers that grow (RFC 5280 §5.2.3), on every instance without asking another: the time in milliseconds, then 16 bits of the
- * instance. Two instances never sign two lists with one number, and a later list has a larger one as far as clocks agree.
+ * Numbers that grow (RFC 5280 §5.2.3), on every instance without asking another: the time in
+ * milliseconds, then 16 bits of the instance. Two instances never sign two lists with one number,
+ * and a later list has a larger one as far as clocks agree.
  */
 function createCrlNumbers(clock: Clock): { next(id: string): bigint } {
   const instance = BigInt(randomBytes(2).readUInt16BE())

@@ -11,8 +11,9 @@ import { keyBitsOf, spkiOf } from '../x509/spki.js'
 import type { CertificateEnds } from './certificate-ends.js'
 
 /**
- * OCSP (RFC 6960): how a certificate stands in the store at this moment, on every instance alike. Signed by the authority that
- * issued it. A `good` is of a certificate that was issued, and lives; what was never issued is `unknown`.
+ * OCSP (RFC 6960): how a certificate stands in the store at this moment, on every
+ * instance alike. Signed by the authority that issued it. A `good` is of a certificate
+ * that was issued, and lives; what was never issued is `unknown`.
  */
 export interface OcspDeps {
   readonly authorities: Pick<AuthorityRing, 'all' | 'takenBackAt' | 'roots'>
@@ -28,8 +29,8 @@ export interface OcspAnswer {
 }
 
 /**
- * Seconds for which an answer may be kept. Verifiers that keep answers (nginx does) learn of an end so much later; without
- * `nextUpdate` some would keep them for ever.
+ * Seconds for which an answer may be kept. Verifiers that keep answers (nginx does) learn of an end so much
+ * later; without `nextUpdate` some would keep them for ever.
  */
 export const OCSP_LIFETIME = 60
 
@@ -103,7 +104,9 @@ interface Names {
 
 const names = new WeakMap<Buffer, Record<'sha1' | 'sha256', Names>>()
 
-/** Whether the certificate asked for is said to be of this authority. SHA-1 names an issuer here, and proves nothing. */
+/**
+ * Whether the certificate asked for is said to be of this authority. SHA-1 names an issuer here, and proves nothing.
+ */
 function isOf({ digest, issuerNameHash, issuerKeyHash }: CertId, signer: ListSigner): boolean {
   if (digest === undefined) return false
   const { name, key } = namesOf(signer)[digest]

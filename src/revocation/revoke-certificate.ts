@@ -8,8 +8,8 @@ import type { ClientRefusal } from '../workloads/client-refusal.js'
 import type { RevokeDeps, RevokeRequest } from './revoke-request.js'
 
 /**
- * Everybody who met a certificate has it, on the wire too (RFC 8446 §4.4 alone hides it): so it takes its key, by mutual TLS, or
- * an assertion of the run that it was issued to.
+ * Everybody who met a certificate has it, on the wire too (RFC 8446 §4.4 alone hides it): so it takes its key, by
+ * mutual TLS, or an assertion of the run that it was issued to.
  */
 export async function revokeCertificate(
   deps: RevokeDeps,

@@ -12,9 +12,9 @@ import { revokeCertificate } from './revoke-certificate.js'
 import type { RevokeDeps, RevokeRequest } from './revoke-request.js'
 
 /**
- * RFC 7009: whoever holds a token may end it, and of one that is bound whoever proves its key. A credential ends with everything
- * handed on from it; a ticket is used up; a deferral code is cancelled by whom it was given to. What is unknown or has ended is
- * answered alike (§2.2).
+ * RFC 7009: whoever holds a token may end it, and of one that is bound whoever proves its key. A credential
+ * ends with everything handed on from it; a ticket is used up; a deferral code is cancelled by whom it was
+ * given to. What is unknown or has ended is answered alike (§2.2).
  */
 export async function revokeToken(deps: RevokeDeps, request: RevokeRequest): Promise<Result<'done', ClientRefusal>> {
   if (isDeferralCode(request.token)) return cancelDeferral(deps, request)
@@ -39,7 +39,8 @@ async function revokeAccessToken(
   if (!verified.ok) return ok('done')
   const { jti, grant_id, task_id, client_id, aud, cnf } = verified.value
   if (cnf !== undefined && !provesConfirmation(cnf, proof)) return refuse(keyNotProved(cnf))
-  // Each proof that is claimed is a record: not so for whoever only has the token, who cannot make its workload wait either.
+  // Each proof that is claimed is a record: not so for whoever only
+  // has the token, who cannot make its workload wait either.
   const wait = cnf === undefined ? undefined : deps.admit({ spiffeId: client_id })
   if (wait !== undefined) return refuse({ reason: 'too_fast', retryAfter: wait })
   if (cnf !== undefined && (await claimProof(deps.stores.issuance, proof, now)) === 'used')

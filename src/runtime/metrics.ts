@@ -38,7 +38,9 @@ export interface Metrics {
 export type ExchangeOutcome = 'issued' | 'ticket' | 'deferred' | 'pending' | 'refused' | 'fault'
 
 const LATENCY_BUCKETS = [0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 10]
-/** A reason is a code of ours. More of them than this, or another shape, would be a mistake: they are counted together. */
+/**
+ * A reason is a code of ours. More of them than this, or another shape, would be a mistake: they are counted together.
+ */
 const REASON = /^[a-z][a-z0-9_]{0,63}$/
 const MAX_REASONS = 200
 

@@ -7,12 +7,15 @@ export const MIN_RSA_BITS = 2048
 const MAX_RSA_BITS = 8192
 /** Smaller ones leave little between a signature and its forgery; with 1 anybody signs. */
 export const MIN_RSA_EXPONENT = 65_537n
-/** Each bit is a multiplication: an exponent as long as its modulus makes one verification cost hundreds. OpenSSL bounds long moduli alone. */
+/**
+ * Each bit is a multiplication: an exponent as long as its modulus makes one
+ * verification cost hundreds. OpenSSL bounds long moduli alone.
+ */
 export const MAX_RSA_EXPONENT = (1n << 64n) - 1n
 
 /**
- * Whether signatures by this public key of somebody else's are believed, wherever it stands: in a JWK Set, a DPoP proof or a
- * certificate. What Errand itself certifies is pickier (`x509/public-key.ts`).
+ * Whether signatures by this public key of somebody else's are believed, wherever it stands: in a JWK Set, a DPoP proof
+ * or a certificate. What Errand itself certifies is pickier (`x509/public-key.ts`).
  */
 export function isStrongKey({ asymmetricKeyType, asymmetricKeyDetails }: KeyObject): boolean {
   const { namedCurve, modulusLength = 0, publicExponent = 0n } = asymmetricKeyDetails ?? {}

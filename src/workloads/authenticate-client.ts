@@ -3,7 +3,10 @@ import type { ClientRefusal } from './client-refusal.js'
 import type { VerifyWorkload } from './verify-workload.js'
 import type { Workload } from './workload.js'
 
-/** The workload that a `client_assertion` proves (RFC 7523 §2.2). `client_id` must match it when the client authenticates (contract §1). */
+/**
+ * The workload that a `client_assertion` proves (RFC 7523 §2.2). `client_id`
+ * must match it when the client authenticates (contract §1).
+ */
 export async function authenticateClient(
   deps: { readonly verifyWorkload: VerifyWorkload },
   assertion: string,

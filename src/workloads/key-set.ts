@@ -24,12 +24,15 @@ export const MAX_KEYS = 100
 /** Members of private and of symmetric keys (RFC 7518 §6). */
 const SECRET_MEMBERS = ['d', 'p', 'q', 'dp', 'dq', 'qi', 'oth', 'k', 'priv']
 
-/** `sig` (RFC 7517 §4.2) may be left out; in the bundle of a trust domain each key says that it is for `jwt-svid` (SPIFFE Trust Domain and Bundle §4.2.2). */
+/**
+ * `sig` (RFC 7517 §4.2) may be left out; in the bundle of a trust domain each key says that it
+ * is for `jwt-svid` (SPIFFE Trust Domain and Bundle §4.2.2).
+ */
 export type KeyUse = 'sig' | 'jwt-svid'
 
 /**
- * Reads a JWK Set. `undefined` when the document is none. Keys that cannot be used are passed over (RFC 7517 §5), and so are
- * weak ones, even though a trusted issuer offers them: an RSA key with exponent 1 lets anybody sign.
+ * Reads a JWK Set. `undefined` when the document is none. Keys that cannot be used are passed over (RFC 7517 §5), and
+ * so are weak ones, even though a trusted issuer offers them: an RSA key with exponent 1 lets anybody sign.
  */
 export function parseKeySet(document: unknown, use: KeyUse = 'sig'): KeySet | undefined {
   if (typeof document !== 'object' || document === null || !Object.hasOwn(document, 'keys')) return undefined
@@ -81,7 +84,10 @@ function readKey(member: unknown, use: KeyUse): UsableKey | undefined {
   }
 }
 
-/** A public key that stands by itself, as in the header of a DPoP proof; `undefined` for one that `parseKeySet` would pass over. */
+/**
+ * A public key that stands by itself, as in the header of a DPoP
+ * proof; `undefined` for one that `parseKeySet` would pass over.
+ */
 export interface LoneKey extends VerificationKey {
   readonly publicKey: KeyObject
 }

@@ -11,7 +11,10 @@ import { isCertificateOf, type ClientCertificate } from './client-certificate.js
 import { parseJws } from './jws.js'
 import { parseKeySet, type KeySet } from './key-set.js'
 
-/** How a resource server proves itself: `client_secret_basic` (RFC 6749 §2.3.1), `private_key_jwt` (RFC 7523 §2.2), or mutual TLS (RFC 8705 §2). */
+/**
+ * How a resource server proves itself: `client_secret_basic` (RFC 6749 §2.3.1),
+ * `private_key_jwt` (RFC 7523 §2.2), or mutual TLS (RFC 8705 §2).
+ */
 export type ResourceServerProof =
   | { readonly method: 'basic'; readonly id: string; readonly secret: string }
   | { readonly method: 'assertion'; readonly assertion: string }
@@ -46,7 +49,10 @@ export interface ResourceServerDeps {
   readonly audiences: readonly string[]
   readonly clock: Clock
   readonly store: Pick<IssuanceStore, 'claim'>
-  /** Whether this broker issued a certificate, DER, that lives no more. TLS does not know of it. @throws Fault `store_unavailable` */
+  /**
+   * Whether this broker issued a certificate, DER, that lives no more.
+   * TLS does not know of it. @throws Fault `store_unavailable`
+   */
   readonly hasEnded: (certificate: Buffer) => Promise<boolean>
 }
 

@@ -3,8 +3,8 @@ import { isStrongKey } from '../runtime/strong-key.js'
 import type { ParsedCertificate } from './certificate.js'
 
 /**
- * The key of a certificate that somebody else made; `undefined` for what is weak or unknown (`runtime/strong-key.ts`) or
- * malformed: curves without a name, points off their curve.
+ * The key of a certificate that somebody else made; `undefined` for what is weak or unknown (`runtime/strong-key.ts`)
+ * or malformed: curves without a name, points off their curve.
  */
 export function keyOf(certificate: ParsedCertificate): KeyObject | undefined {
   // Roots are asked for their keys with each path, and an import costs more than a verification.

@@ -19,7 +19,10 @@ export interface Extension {
   readonly value: DerNode
 }
 
-/** An Extension (RFC 5280 §4.1.2.9), of a certificate, of a CRL, or of a question about one. `critical` is not written where it is false (X.690 §11.5). */
+/**
+ * An Extension (RFC 5280 §4.1.2.9), of a certificate, of a CRL, or of a question about one.
+ * `critical` is not written where it is false (X.690 §11.5).
+ */
 export function readExtension(node: DerNode): Extension | undefined {
   if (!isUniversal(node, 'sequence') || node.children.length < 2 || node.children.length > 3) return undefined
   const [first, second] = node.children

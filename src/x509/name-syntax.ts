@@ -13,7 +13,9 @@ export const isCommonName = (text: string): boolean =>
 const MAX_DNS_NAME = 253
 const LABEL = /^(?!-)[A-Za-z0-9_-]{1,63}(?<!-)$/
 
-/** A name of one host (RFC 1123 §2.1, RFC 5280 §4.2.1.6), international ones in their ASCII form. A wildcard is none. */
+/**
+ * A name of one host (RFC 1123 §2.1, RFC 5280 §4.2.1.6), international ones in their ASCII form. A wildcard is none.
+ */
 export const isDnsName = (text: string): boolean =>
   text.length <= MAX_DNS_NAME && text.split('.').every((label) => LABEL.test(label))
 

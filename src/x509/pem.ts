@@ -11,7 +11,10 @@ export function toPem(label: PemLabel, der: Uint8Array): string {
   return `-----BEGIN ${label}-----\n${lines}-----END ${label}-----\n`
 }
 
-/** The content of each block with this label, in order; `undefined` when there is none, or one is broken. Text around blocks is skipped (RFC 7468 §2). */
+/**
+ * The content of each block with this label, in order; `undefined` when there is none, or
+ * one is broken. Text around blocks is skipped (RFC 7468 §2).
+ */
 export function fromPem(label: PemLabel, text: string): readonly Buffer[] | undefined {
   const [begin, end] = [`-----BEGIN ${label}-----`, `-----END ${label}-----`]
   const blocks: Buffer[] = []

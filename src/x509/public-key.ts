@@ -5,9 +5,9 @@ import { OIDS } from './oids.js'
 import { bitStringOf, integerOf, isUniversal, oidOf, readDer, type DerNode } from './read-der.js'
 
 /**
- * Which keys may be certified (contract §2): EC on P-256 and P-384, Ed25519, and RSA of 2048 to 4096 bits. A key is taken
- * apart here and given to `node:crypto` as its numbers, a JWK: that is twice as fast as a SubjectPublicKeyInfo, and leaves
- * OpenSSL nothing to choose about parameters or notations.
+ * Which keys may be certified (contract §2): EC on P-256 and P-384, Ed25519, and RSA of 2048 to 4096 bits. A key is
+ * taken apart here and given to `node:crypto` as its numbers, a JWK: that is twice as fast as a SubjectPublicKeyInfo,
+ * and leaves OpenSSL nothing to choose about parameters or notations.
  */
 export interface KeyRefusal {
   readonly reason: 'key_unsupported' | 'key_weak' | 'key_malformed'
@@ -87,8 +87,8 @@ const ED25519_PRIME = (1n << 255n) - 19n
 const SMALL_ORDER_8 = 0x7a03ac9277fdc74ec6cc392cfa53202a0f67100d760b3cba4fd84d3d706a17c7n
 
 /**
- * The y of the points whose order divides the cofactor 8: zero, one and minus one, and the two of order 8. Anybody can sign
- * for such a key, so its holder would be everybody (RFC 8032 §8.8 leaves it to the application).
+ * The y of the points whose order divides the cofactor 8: zero, one and minus one, and the two of order 8. Anybody can
+ * sign for such a key, so its holder would be everybody (RFC 8032 §8.8 leaves it to the application).
  */
 const SMALL_ORDER_Y: ReadonlySet<bigint> = new Set([
   0n,
@@ -98,7 +98,10 @@ const SMALL_ORDER_Y: ReadonlySet<bigint> = new Set([
   ED25519_PRIME - SMALL_ORDER_8,
 ])
 
-/** RFC 8410 §4: no parameters, and 32 bytes. That they are a point is found by the verification of the request's signature. */
+/**
+ * RFC 8410 §4: no parameters, and 32 bytes. That they are a point is
+ * found by the verification of the request's signature.
+ */
 function ed25519KeyOf(parameters: DerNode | undefined, bytes: Buffer): Result<KeyObject, KeyRefusal> {
   if (parameters !== undefined || bytes.length !== ED25519_BYTES) return malformed('it is not an Ed25519 key')
   const number = BigInt(`0x${Buffer.from(bytes).reverse().toString('hex')}`)

@@ -25,7 +25,10 @@ const ALGORITHMS = {
   rsa: algorithm('sha256', OIDS.sha256WithRsaEncryption, nothing()),
 } as const satisfies Record<string, SigningAlgorithm>
 
-/** `undefined` for a key that no authority of ours may have: one of a kind that is not certified either (`public-key.ts`). */
+/**
+ * `undefined` for a key that no authority of ours may have: one of a
+ * kind that is not certified either (`public-key.ts`).
+ */
 export function signingAlgorithmOf(key: KeyObject): SigningAlgorithm | undefined {
   const { namedCurve, modulusLength = 0 } = key.asymmetricKeyDetails ?? {}
   switch (key.asymmetricKeyType) {

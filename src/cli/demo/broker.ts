@@ -19,8 +19,8 @@ export interface BrokerPlace {
 }
 
 /**
- * Starts the broker of the demo and waits until it says that it is ready: this very program, `errand serve`, in a process
- * of its own, which `temporary` ends.
+ * Starts the broker of the demo and waits until it says that it is ready: this very program,
+ * `errand serve`, in a process of its own, which `temporary` ends.
  */
 export async function startBroker(place: BrokerPlace, temporary: Temporary, clock: Clock): Promise<void> {
   const { url, configFile, env } = place

@@ -13,7 +13,10 @@ export const PKI_SERVICES: readonly Service[] = ['api', 'mtls', 'pki']
 
 /** Seconds. A new authority is published much longer before it signs. */
 const MAX_AGE = 60
-/** How often those who trust our trust domain should look: as often as a CRL runs out (SPIFFE Trust Domain and Bundle §4.1.2). */
+/**
+ * How often those who trust our trust domain should look: as often as
+ * a CRL runs out (SPIFFE Trust Domain and Bundle §4.1.2).
+ */
 const REFRESH_HINT = CRL_LIFETIME / 2
 
 type Authorities = Pick<AuthorityRing, 'certificates' | 'anchors' | 'version'>
@@ -26,7 +29,10 @@ const common = {
   query: z.looseObject({}),
 } as const
 
-/** `GET /ca`: every authority that a path may go through. `GET /ca/{id}`: one of them, as `caIssuers` names it (RFC 5280 §4.2.2.1). */
+/**
+ * `GET /ca`: every authority that a path may go through. `GET /ca/{id}`:
+ * one of them, as `caIssuers` names it (RFC 5280 §4.2.2.1).
+ */
 export const caRoutes = (authorities: Authorities): readonly Route[] => [
   getRoute({
     ...common,
@@ -67,8 +73,8 @@ const bundleSchema = z.object({
 })
 
 /**
- * `GET /spiffe/bundle`: the trust bundle of our trust domain (SPIFFE Trust Domain and Bundle §4, X509-SVID §6.1). No JWT keys: our
- * tokens are no JWT-SVIDs. Over https alone: it says whom to trust.
+ * `GET /spiffe/bundle`: the trust bundle of our trust domain (SPIFFE Trust Domain and Bundle §4, X509-SVID §6.1). No
+ * JWT keys: our tokens are no JWT-SVIDs. Over https alone: it says whom to trust.
  */
 export const bundleRoute = (authorities: Authorities): Route =>
   getRoute({

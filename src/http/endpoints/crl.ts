@@ -20,8 +20,9 @@ const PEM_TYPE = 'application/x-pem-file'
 const RETRY_AFTER = 5
 
 /**
- * `GET /crl/{id}`: the complete CRL of one authority (RFC 2585 §4.2). `GET /crl`: all of them in PEM, since servers that are given
- * a CRL want one for every authority of the path, in one file. Caches must ask each time: an end is on the next list.
+ * `GET /crl/{id}`: the complete CRL of one authority (RFC 2585 §4.2). `GET /crl`: all of them
+ * in PEM, since servers that are given a CRL want one for every authority of the path, in one
+ * file. Caches must ask each time: an end is on the next list.
  */
 export const crlRoutes = (crls: Pick<Crls, 'of' | 'all'>): readonly Route[] => [
   getRoute({

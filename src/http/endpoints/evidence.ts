@@ -39,8 +39,8 @@ const query = z.strictObject({
 })
 
 /**
- * `GET /evidence/events`: what happened, for auditors, from the beginning on or from the end back. The cursor goes on where the last
- * page ended; from the beginning, also for events that come later.
+ * `GET /evidence/events`: what happened, for auditors, from the beginning on or from the end back. The cursor goes on
+ * where the last page ended; from the beginning, also for events that come later.
  */
 export const evidenceRoute = (deps: EvidenceEndpointDeps): Route =>
   getRoute({

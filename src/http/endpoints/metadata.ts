@@ -45,7 +45,9 @@ const openidSchema = z.object({
   claims_supported: texts,
 })
 
-/** `GET /.well-known/oauth-authorization-server` (RFC 8414) and `/.well-known/openid-configuration` (OIDC Discovery §4). */
+/**
+ * `GET /.well-known/oauth-authorization-server` (RFC 8414) and `/.well-known/openid-configuration` (OIDC Discovery §4).
+ */
 export function metadataRoutes(facts: MetadataFacts): readonly Route[] {
   const metadata = authorizationServerMetadata(facts)
   const openid = openidConfiguration(facts)

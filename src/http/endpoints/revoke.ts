@@ -16,7 +16,10 @@ export interface RevokeEndpointDeps extends RevokeDeps {
   readonly verifyPossession: VerifyPossession
 }
 
-/** `POST /revoke` (RFC 7009): the token suffices, with a proof of its key if it is bound: whoever holds it may end it. A deferral code is cancelled as it is polled. */
+/**
+ * `POST /revoke` (RFC 7009): the token suffices, with a proof of its key if it is bound: whoever holds it
+ * may end it. A deferral code is cancelled as it is polled.
+ */
 export const revokeRoute = (deps: RevokeEndpointDeps): Route =>
   formRoute({
     path: '/revoke',

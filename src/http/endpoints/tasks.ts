@@ -28,7 +28,10 @@ export interface TaskEndpointDeps extends GrantDeps {
   readonly callers: CallerDeps
 }
 
-/** Tasks: read, completed, kept alive. By the workload that opened them; completed also by operators and, each its own part, by holders. */
+/**
+ * Tasks: read, completed, kept alive. By the workload that opened them;
+ * completed also by operators and, each its own part, by holders.
+ */
 export const taskRoutes = (deps: TaskEndpointDeps): readonly Route[] => [
   readRoute(deps),
   completeRoute(deps),
@@ -45,7 +48,10 @@ const taskSchema = z.object({
   lease_until: z.string(),
 })
 
-/** A holder of a credential that is bound to no key proves with an assertion that it is the run that the credential was issued to. */
+/**
+ * A holder of a credential that is bound to no key proves with an
+ * assertion that it is the run that the credential was issued to.
+ */
 const holderBody = z.strictObject({
   client_assertion: z.string().min(1).max(MAX_TOKEN_BYTES).optional(),
   client_assertion_type: z.literal(CLIENT_ASSERTION_TYPE).optional(),
@@ -106,7 +112,10 @@ async function partOf(
   }
 }
 
-/** The credential alone is not enough: a resource server that received it has it too. Its key is, or the assertion of its run. */
+/**
+ * The credential alone is not enough: a resource server that received
+ * it has it too. Its key is, or the assertion of its run.
+ */
 async function heldPart(
   deps: TaskEndpointDeps,
   task: TaskRecord,

@@ -78,7 +78,10 @@ async function answerToken(deps: TokenDeps, form: URLSearchParams, context: Requ
   return { ...renderOutcome(outcome), ...deliveryOf(deps, outcome), ...unverifiedOf(outcome) }
 }
 
-/** First the keys, which spends nothing: whoever is asked for another nonce sends the same assertion again (RFC 9449 §8). */
+/**
+ * First the keys, which spends nothing: whoever is asked for another
+ * nonce sends the same assertion again (RFC 9449 §8).
+ */
 async function prove(deps: TokenDeps, request: TokenRequest, context: RequestContext): Promise<Outcome> {
   const token =
     request.kind === 'exchange' && request.subjectTokenType === 'access_token' && request.subjectToken !== undefined

@@ -7,7 +7,10 @@ import type { Tables } from './tables.js'
 export const dueKey = (id: string, at: EpochSeconds): string =>
   shardKey(shardOf(id)) + numberKey(at) + id.slice(0, 1) + idKey(id)
 
-/** Moves the deadline of a record: `from` is what the record said so far, `to` what it says from now on (undefined: none). */
+/**
+ * Moves the deadline of a record: `from` is what the record said so
+ * far, `to` what it says from now on (undefined: none).
+ */
 export function moveDeadline(
   { due, leases }: Tables,
   id: string,

@@ -8,8 +8,8 @@ import type { Tables } from './tables.js'
 export const KEPT_AFTER_EXPIRY = 86_400
 
 /**
- * A claim is remembered so much longer than it has to be: requests take their claims some time after they were verified, the second in
- * which something ends may still count, and a clock may be set back.
+ * A claim is remembered so much longer than it has to be: requests take their claims some time after they were
+ * verified, the second in which something ends may still count, and a clock may be set back.
  */
 const CLAIM_KEPT_LONGER = 60
 

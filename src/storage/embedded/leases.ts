@@ -10,8 +10,8 @@ export interface Lease {
 }
 
 /**
- * Which deadlines are in hand. In memory alone: nobody but this process sweeps its directory, and what it had in hand when
- * it died is due again at its next start.
+ * Which deadlines are in hand. In memory alone: nobody but this process sweeps its directory, and what
+ * it had in hand when it died is due again at its next start.
  */
 export class Leases {
   readonly #byShard = new Map<Shard, Map<string, Lease>>()
