@@ -1,8 +1,9 @@
 import type { EpochSeconds } from '../runtime/clock.js'
 import type { CredentialId, EventId, GrantId, Shard, TaskId } from '../runtime/ids.js'
 
-/** Which story an event belongs to (design §5). */
-export type EvidenceStream = 'approval' | 'issuance' | 'use' | 'revocation'
+/** Which story an event belongs to. */
+export const EVIDENCE_STREAMS = ['approval', 'issuance', 'use', 'revocation'] as const
+export type EvidenceStream = (typeof EVIDENCE_STREAMS)[number]
 
 export type EventType =
   | 'grant.requested'

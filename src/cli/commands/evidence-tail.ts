@@ -1,6 +1,7 @@
 import type { Command } from 'commander'
 import { Option } from 'commander'
 import { setTimeout as sleep } from 'node:timers/promises'
+import { EVIDENCE_STREAMS } from '../../evidence/event.js'
 import { formatTime } from '../../runtime/clock.js'
 import { grantId, seconds, taskId, wholeNumber } from '../arguments.js'
 import { CommandError } from '../command-error.js'
@@ -35,9 +36,7 @@ export const evidenceTail = (parent: Command, bind: Bind): Command =>
       .description('the latest events of the evidence; for auditors')
       .option('-f, --follow', 'go on, and print what happens')
       .option('-n, --lines <count>', 'how many of what has happened', wholeNumber, 50)
-      .addOption(
-        new Option('--stream <stream>', 'only this story').choices(['approval', 'issuance', 'use', 'revocation']),
-      )
+      .addOption(new Option('--stream <stream>', 'only this story').choices(EVIDENCE_STREAMS))
       .option('--grant <grant>', 'only of this grant', grantId)
       .option('--task <task>', 'only of this task', taskId)
       .option('--workload <spiffe-id>', 'only of this workload')

@@ -1,4 +1,5 @@
 import { z } from 'zod'
+import { EVIDENCE_STREAMS } from '../../evidence/event.js'
 import type { EvidenceStore } from '../../evidence/evidence-store.js'
 import { readEvents, type Position } from '../../evidence/read-events.js'
 import { readLatest } from '../../evidence/read-latest.js'
@@ -22,12 +23,12 @@ const eventSchema = z.looseObject({
   at: z.string(),
   shard: z.int(),
   seq: z.int(),
-  stream: z.enum(['approval', 'issuance', 'use', 'revocation']),
+  stream: z.enum(EVIDENCE_STREAMS),
   type: z.string(),
 })
 
 const query = z.strictObject({
-  stream: z.enum(['approval', 'issuance', 'use', 'revocation']).optional(),
+  stream: z.enum(EVIDENCE_STREAMS).optional(),
   grant_id: z.string().optional(),
   task_id: z.string().optional(),
   workload: z.string().max(127).optional(),
