@@ -162,7 +162,7 @@ describe('errand ca', () => {
     expect(taken.stderr).toContain('have the root revoke it')
     expect(taken.stderr).toContain('no CA signs now')
     expect((await errand('ca', 'list')).stdout).toMatch(/current .*leaked: taken back \d{4}-/)
-  }, 30_000)
+  })
 
   test('a key that leaked: its authority is taken back by the root', async () => {
     const { body } = await errandJson('ca', 'rotate', '--leaked')

@@ -39,7 +39,7 @@ const anyDraft = fc.record({
   data: fc.dictionary(text, value, { maxKeys: 5 }),
 }) as fc.Arbitrary<EventDraft>
 
-describe('design §5, evidence event: the JCS of the whole, seq included', () => {
+describe('an evidence event is the JCS of the whole, seq included', () => {
   test('any event, with the seq that the store puts in', () => {
     fc.assert(
       fc.property(anyDraft, fc.maxSafeInteger().map(Math.abs), (draft, seq) => {

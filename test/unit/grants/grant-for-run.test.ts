@@ -17,7 +17,7 @@ const request = (more: Partial<RunRequest> = {}): RunRequest => ({
   ...more,
 })
 
-describe('design §3: a grant that an exchange asks for', () => {
+describe('a grant that an exchange asks for', () => {
   test('gives each type of credential that the resource takes, and no names', () => {
     const both = asked(access('deploy:production'), { resource: aResource({ credentials: ['jwt', 'x509'] }) })
     expect(pendingForRun(request()).terms.credential.types).toEqual(['jwt'])
