@@ -30,6 +30,8 @@ const commandOptions = (commandTimeoutMs: number) => ({
   maxRetriesPerRequest: 0,
   enableAutoPipelining: false,
   enableReadyCheck: true,
+  // What a server that is loading expects to take is a guess of its first moments: it is asked again, ms.
+  maxLoadingRetryTime: 250,
   commandTimeout: commandTimeoutMs,
   connectTimeout: 5000,
   disconnectTimeout: 200,
