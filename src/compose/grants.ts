@@ -25,8 +25,7 @@ export function wireGrants(base: Base): GrantDeps {
 }
 
 function grantSafeOf({ settings, masterKey, log }: Base): GrantSafe {
-  const { make, check } = textMac(macKey(masterKey))
-  return createGrantSafe({ issuer: settings.issuer, mac: make, verifyMac: check }, (id) => {
+  return createGrantSafe({ issuer: settings.issuer, mac: textMac(macKey(masterKey)) }, (id) => {
     log.error('record_tampered', { grant_id: id })
   })
 }

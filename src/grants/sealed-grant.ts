@@ -1,6 +1,8 @@
+import type { TextMac } from '../issuance/mac.js'
 import { formatTime, parseTime, type EpochSeconds } from '../runtime/clock.js'
 import { Fault } from '../runtime/fault.js'
 import type { GrantId } from '../runtime/ids.js'
+import { digestOf } from './digest.js'
 import type {
   Access,
   AuthorizationDetail,
@@ -12,7 +14,6 @@ import type {
   RequiredReview,
   Review,
 } from './grant.js'
-import { digestOf } from './digest.js'
 
 /**
  * The form in which a grant rests in a store: a MAC and a compact JSON array (invariant 8). The MAC's key is outside the
@@ -22,9 +23,7 @@ import { digestOf } from './digest.js'
 export interface GrantSeal {
   /** This broker: part of the terms, not of what rests in the store. */
   readonly issuer: string
-  /** Base64url, 22 characters or more. */
-  mac(text: string): string
-  verifyMac(text: string, mac: string): boolean
+  readonly mac: TextMac
 }
 
 const FORM = '1'
@@ -78,14 +77,14 @@ const seconds = (time: string): EpochSeconds => {
 
 export function sealGrant(grant: Grant, seal: GrantSeal): string {
   const body = JSON.stringify(pack(grant))
-  return `${FORM}${seal.mac(`${grant.terms.id}\n${body}`)}.${body}`
+  return `${FORM}${seal.mac.make(`${grant.terms.id}\n${body}`)}.${body}`
 }
 
 /** @throws Fault `record_tampered` when the MAC does not verify: the record was not written by this broker for this id. */
 export function openGrant(id: GrantId, document: string, seal: GrantSeal): Grant {
   const dot = document.indexOf('.')
   const body = document.slice(dot + 1)
-  const genuine = document.startsWith(FORM) && dot > 0 && seal.verifyMac(`${id}\n${body}`, document.slice(1, dot))
+  const genuine = document.startsWith(FORM) && dot > 0 && seal.mac.check(`${id}\n${body}`, document.slice(1, dot))
   if (!genuine) throw new Fault('record_tampered', `the record of grant ${id} does not verify`)
   return unpack(id, JSON.parse(body) as Packed, seal.issuer)
 }

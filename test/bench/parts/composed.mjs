@@ -5,7 +5,7 @@ import { dirname } from 'node:path'
 import { composeBroker } from '../../../dist/compose.js'
 import { loadConfig } from '../../../dist/config/load-config.js'
 import { createGrantSafe } from '../../../dist/grants/grant-safe.js'
-import { checkMac, mac } from '../../../dist/issuance/mac.js'
+import { textMac } from '../../../dist/issuance/mac.js'
 import { macKey, readMasterKey } from '../../../dist/issuance/master-key.js'
 import { createLogger } from '../../../dist/runtime/logger.js'
 
@@ -30,13 +30,6 @@ export async function composeOn(configuration, clock) {
   const settings = loaded.value
   const broker = await composeBroker(settings, { log: createLogger({ level: 'error' }), version: 'bench', clock })
   const key = macKey(readMasterKey(settings.keys.encryptionKeyFile ?? '', { ownerOnly: false }))
-  const safe = createGrantSafe(
-    {
-      issuer: settings.issuer,
-      mac: (text) => mac(key, text),
-      verifyMac: (text, tag) => checkMac(key, text, tag),
-    },
-    () => undefined,
-  )
+  const safe = createGrantSafe({ issuer: settings.issuer, mac: textMac(key) }, () => undefined)
   return { broker, safe }
 }

@@ -5,17 +5,14 @@ import type { Grant } from '../../../src/grants/grant.js'
 import { createGrantSafe } from '../../../src/grants/grant-safe.js'
 import type { CredentialRecord, CredentialStanding } from '../../../src/grants/issuance-store.js'
 import { end } from '../../../src/grants/lifecycle.js'
-import { checkMac, mac, textMac } from '../../../src/issuance/mac.js'
+import { textMac } from '../../../src/issuance/mac.js'
 import { credentialDocument, parseCredentialDocument } from '../../../src/grants/documents.js'
 import { sealCredential } from '../../../src/grants/sealed-credential.js'
 import { randomIds, type GrantId } from '../../../src/runtime/ids.js'
 import { active, BROKER, newId, NOW, pending, SHARD } from '../grants/fixtures.js'
 
 const key = createSecretKey(Buffer.alloc(32, 1))
-const safe = createGrantSafe(
-  { issuer: BROKER, mac: (text) => mac(key, text), verifyMac: (text, tag) => checkMac(key, text, tag) },
-  () => undefined,
-)
+const safe = createGrantSafe({ issuer: BROKER, mac: textMac(key) }, () => undefined)
 const id = randomIds.credentialId(SHARD)
 const taskId = randomIds.taskId(SHARD)
 const task = (state: string, ofTask = taskId) => ({ id: ofTask, state })

@@ -2,15 +2,11 @@ import { createSecretKey } from 'node:crypto'
 import { beforeEach, describe, expect, test } from '@jest/globals'
 import { createGrantSafe, type GrantSafe } from '../../../src/grants/grant-safe.js'
 import { end } from '../../../src/grants/lifecycle.js'
-import { checkMac, mac } from '../../../src/issuance/mac.js'
+import { textMac } from '../../../src/issuance/mac.js'
 import { active, BROKER, newId, NOW, pending } from './fixtures.js'
 
 const key = createSecretKey(Buffer.alloc(32, 1))
-const seal = {
-  issuer: BROKER,
-  mac: (text: string) => mac(key, text),
-  verifyMac: (text: string, tag: string) => checkMac(key, text, tag),
-}
+const seal = { issuer: BROKER, mac: textMac(key) }
 let tampered: string[]
 let safe: GrantSafe
 
@@ -36,7 +32,7 @@ describe('invariant 8: nothing comes out of the safe whose MAC does not verify',
   test('what is remembered has a bound in characters: the oldest is verified again', () => {
     let verified = 0
     const counting = createGrantSafe(
-      { ...seal, verifyMac: (text, tag) => (verified++, seal.verifyMac(text, tag)) },
+      { ...seal, mac: { ...seal.mac, check: (text, tag) => (verified++, seal.mac.check(text, tag)) } },
       () => undefined,
     )
     const long = (purpose: string) => safe.close(active({ id: newId(), purpose }), 1, { run: 'r' })

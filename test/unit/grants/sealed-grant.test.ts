@@ -2,14 +2,14 @@ import { createSecretKey } from 'node:crypto'
 import { describe, expect, test } from '@jest/globals'
 import fc from 'fast-check'
 import { openGrant, sealGrant, type GrantSeal } from '../../../src/grants/sealed-grant.js'
-import { checkMac, mac } from '../../../src/issuance/mac.js'
+import { textMac } from '../../../src/issuance/mac.js'
 import { Fault } from '../../../src/runtime/fault.js'
 import { active, anyGrant, BROKER, newId, pending } from './fixtures.js'
 
-const sealWith = (byte: number, issuer = BROKER): GrantSeal => {
-  const key = createSecretKey(Buffer.alloc(32, byte))
-  return { issuer, mac: (text) => mac(key, text), verifyMac: (text, tag) => checkMac(key, text, tag) }
-}
+const sealWith = (byte: number, issuer = BROKER): GrantSeal => ({
+  issuer,
+  mac: textMac(createSecretKey(Buffer.alloc(32, byte))),
+})
 const seal = sealWith(1)
 const isTampered = (open: () => unknown): boolean => {
   try {

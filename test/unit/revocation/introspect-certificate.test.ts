@@ -15,8 +15,7 @@ import { parseCsr } from '../../../src/x509/csr.js'
 import { KEY_KINDS, makeAuthority, makeCsr, openWorkbench, type Workbench } from '../../support/openssl.js'
 import { access, active, BROKER, DEPLOY, newId, SHARD } from '../grants/fixtures.js'
 
-const seal = textMac(createSecretKey(randomBytes(32)))
-const safe = createGrantSafe({ issuer: BROKER, mac: seal.make, verifyMac: seal.check }, () => undefined)
+const safe = createGrantSafe({ issuer: BROKER, mac: textMac(createSecretKey(randomBytes(32))) }, () => undefined)
 const credentialMac = textMac(createSecretKey(randomBytes(32)))
 const SUB = 'spiffe://errand.test/ci/74'
 const told = { sub: SUB, clientId: SUB, access: access('deploy:production') }

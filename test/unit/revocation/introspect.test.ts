@@ -4,16 +4,13 @@ import type { Grant } from '../../../src/grants/grant.js'
 import { createGrantSafe } from '../../../src/grants/grant-safe.js'
 import { end } from '../../../src/grants/lifecycle.js'
 import type { AccessTokenClaims } from '../../../src/issuance/jwt.js'
-import { checkMac, mac } from '../../../src/issuance/mac.js'
+import { textMac } from '../../../src/issuance/mac.js'
 import { introspect, type IntrospectDeps } from '../../../src/revocation/introspect.js'
 import { randomIds } from '../../../src/runtime/ids.js'
 import { active, BROKER, DEPLOY, newId, NOW, SHARD } from '../grants/fixtures.js'
 
 const key = createSecretKey(Buffer.alloc(32, 1))
-const safe = createGrantSafe(
-  { issuer: BROKER, mac: (text) => mac(key, text), verifyMac: (text, tag) => checkMac(key, text, tag) },
-  () => undefined,
-)
+const safe = createGrantSafe({ issuer: BROKER, mac: textMac(key) }, () => undefined)
 const claims: AccessTokenClaims = {
   iss: BROKER,
   sub: 'spiffe://errand.test/ci/74',
