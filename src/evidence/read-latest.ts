@@ -1,3 +1,4 @@
+import { parseTime } from '../runtime/clock.js'
 import type { Shard } from '../runtime/ids.js'
 import type { EvidenceEvent, EventFilter } from './event.js'
 import type { EvidenceStore } from './evidence-store.js'
@@ -21,6 +22,9 @@ const ROUND = 3200
 /** So many lines are looked at for one page at the most, matching or not. */
 const MOST_LINES = 20_000
 
+/** Seconds: no clock is set back further. */
+const SET_BACK = 3600
+
 /** A shard, looked at from its end: lines above `below` have been. */
 interface Walk {
   readonly shard: Shard
@@ -39,7 +43,7 @@ interface Placed {
  * Reads the latest events that match, walking back from the ends of the shards, and no further back than `count` of
  * them take. Page by page, every event comes once. Where a clock was set back, a shard goes by its own order, in which
  * no event is passed over for the time that it states; so a page may have one that is younger than some of the page
- * before. For the same reason `since` ends no walk: `complete` says that every line has been looked at.
+ * before. For the same reason `since` ends a walk an hour further back only.
  * @param before where an earlier page went on; without it, from the end
  */
 export async function readLatest(
@@ -58,7 +62,7 @@ export async function readLatest(
   let found: readonly Placed[] = []
   const passedOver: EvidenceEvent[] = []
   let looked = 0
-  let going: readonly Walk[] = walks.filter(({ below }) => below > 0)
+  let going: readonly Walk[] = walks.filter((walk) => !isOver(walk, filter))
   while (going.length > 0 && looked < MOST_LINES) {
     const batch = Math.ceil(ROUND / going.length)
     const seen = (await Promise.all(going.map((walk) => stepBack(store, walk, batch)))).flat()
@@ -67,7 +71,7 @@ export async function readLatest(
     found = all.slice(-count)
     passedOver.push(...all.slice(0, -count).map(({ event }) => event))
     const enough = found.length === count ? (found[0]?.turn ?? '') : ''
-    going = walks.filter(({ below, earliest }) => below > 0 && (earliest === undefined || earliest >= enough))
+    going = walks.filter((walk) => !isOver(walk, filter) && (walk.earliest === undefined || walk.earliest >= enough))
   }
   const byShard = new Map(walks.map((walk) => [walk.shard, walk]))
   // What matched and found no room is looked at again.
@@ -79,9 +83,13 @@ export async function readLatest(
     events: found.map(({ event }) => event).sort(byTime),
     position: Object.fromEntries(heads.entries()),
     before: Object.fromEntries(walks.map(({ shard, below }) => [shard, below])),
-    complete: walks.every(({ below }) => below === 0),
+    complete: passedOver.length === 0 && walks.every((walk) => isOver(walk, filter)),
   }
 }
+
+/** Nothing further back matches. */
+const isOver = ({ below, earliest }: Walk, { since }: EventFilter): boolean =>
+  below === 0 || (since !== undefined && earliest !== undefined && (parseTime(earliest) ?? since) < since - SET_BACK)
 
 async function stepBack(store: EvidenceStore, walk: Walk, batch: number): Promise<readonly Placed[]> {
   const after = Math.max(0, walk.below - batch)

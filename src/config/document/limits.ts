@@ -16,7 +16,9 @@ export const limits = z
         address: value.wholeNumber(1, 100_000_000).default(6000).describe('From one address.'),
       })
       .prefault({})
-      .describe('Faster ones get 429 with `Retry-After`.'),
+      .describe(
+        'Faster ones get 429 with `Retry-After`. What comes in ten seconds, and at least 10, may come at once.',
+      ),
     cool_down: value
       .duration('0s', '7d')
       .prefault('5m')

@@ -72,12 +72,21 @@ describe('GET /evidence/events?order=latest: the latest events', () => {
   test('since: one line with an early time does not hide what stands before it', async () => {
     const { store, add } = aLog()
     await add(9, 'task.opened', NOW)
-    await add(9, 'task.opened', NOW - 86_400)
+    await add(9, 'task.opened', NOW - 3600)
     // The first round ends with the early line.
     for (let at = 1; at < 3200; at++) await add(9, 'task.opened', NOW + 1)
     const { events, complete } = await readLatest(store, { since: NOW }, 5000)
     expect(events.map(place)).toContain('9.1')
     expect({ found: events.length, complete }).toEqual({ found: 3200, complete: true })
+  })
+
+  test('since: a line that is more than an hour earlier ends the walk', async () => {
+    const { store, add } = aLog()
+    for (let at = 0; at < 30_000; at++) await add(9, 'task.opened', NOW - 3601)
+    await add(9, 'task.opened', NOW)
+    const { events, complete } = await readLatest(store, { since: NOW }, 10)
+    expect(events.map(place)).toEqual(['9.30001'])
+    expect(complete).toBe(true)
   })
 
   test('stops walking back once older lines cannot be among them', async () => {
