@@ -5,7 +5,8 @@ import { root } from './paths.mjs'
 
 // An inlined call from JavaScript to WebAssembly can abort Node 20 and 22 when it is deoptimized (cedar-wasm). A larger young
 // generation (MB) takes a tenth off the CPU of an exchange, and a third off its p99: what a request leaves dies young. To
-// begin with it large, too, takes another tenth off that of the embedded store: left to itself it grows late, if ever.
+// begin with it large, too, takes a tenth off a certificate, and off the embedded store when the machine is busy: left to
+// itself it grows late, if ever.
 export const V8_FLAGS = ['--no-turbo-inline-js-wasm-calls', '--min-semi-space-size=32', '--max-semi-space-size=64']
 
 /** @typedef {{ code: number | null, signal: NodeJS.Signals | null }} Ending */
