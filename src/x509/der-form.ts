@@ -52,7 +52,6 @@ export function lengthAt(source: Buffer, start: number, contentStart: number): n
 export const CHARACTERS: Readonly<Record<number, RegExp>> = {
   [TAGS.numericString]: /^[0-9 ]*$/,
   [TAGS.printableString]: /^[A-Za-z0-9 '()+,\-./:=?]*$/,
-  // eslint-disable-next-line no-control-regex -- IA5 is all of ASCII.
-  [TAGS.ia5String]: /^[\u0000-\u007f]*$/,
+  [TAGS.ia5String]: /^\p{ASCII}*$/u,
   [TAGS.visibleString]: /^[ -~]*$/,
 }
