@@ -15,15 +15,7 @@ import { Fault } from '../runtime/fault.js'
 
 /** What a derived key is for. One purpose, one key: what is made for one can never pass as the other. */
 export type KeyPurpose =
-  | 'key-ring'
-  | 'authorities'
-  | 'record-mac'
-  | 'ticket-use'
-  | 'dpop-nonce'
-  | 'deferral-mac'
-  | 'credential-mac'
-  | 'list-cursor'
-  | 'console-session'
+  'key-ring' | 'authorities' | 'record-mac' | 'dpop-nonce' | 'deferral-mac' | 'credential-mac' | 'list-cursor'
 
 /**
  * The 32-byte encryption key. It stays outside the store: who can write the store still cannot make records or keys.

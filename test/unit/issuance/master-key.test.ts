@@ -73,7 +73,7 @@ describe('derived keys (HKDF-SHA256, RFC 5869)', () => {
   test('are the same each time, and different for each purpose and each master key', () => {
     const master = masterKeyOf(Buffer.alloc(32, 1))
     expect(exported(macKey(master))).toBe(exported(masterKeyOf(Buffer.alloc(32, 1)).derive('record-mac')))
-    const purposes = ['key-ring', 'record-mac', 'ticket-use', 'dpop-nonce', 'list-cursor', 'console-session'] as const
+    const purposes = ['key-ring', 'record-mac', 'authorities', 'dpop-nonce', 'list-cursor', 'credential-mac'] as const
     const all = [1, 2].flatMap((fill) =>
       purposes.map((purpose) => exported(masterKeyOf(Buffer.alloc(32, fill)).derive(purpose))),
     )
