@@ -6,8 +6,11 @@ import type { GrantId } from '../runtime/ids.js'
  * because the terms are hashed, signed and shown exactly as they stand.
  */
 export type GrantStatus = 'pending' | 'active' | 'denied' | 'withdrawn' | 'expired' | 'completed' | 'revoked'
-export type Binding = 'none' | 'dpop' | 'mtls' | 'any'
 export type CredentialType = 'jwt' | 'x509'
+
+/** In the order in which records number them (`sealed-grant.ts`). */
+export const BINDINGS = ['none', 'dpop', 'mtls', 'any'] as const
+export type Binding = (typeof BINDINGS)[number]
 
 /** A value of RFC 9396: `type` and members of that type. Plain JSON. */
 export interface AuthorizationDetail {

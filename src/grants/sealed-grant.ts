@@ -3,16 +3,16 @@ import { formatTime, parseTime, type EpochSeconds } from '../runtime/clock.js'
 import { Fault } from '../runtime/fault.js'
 import type { GrantId } from '../runtime/ids.js'
 import { digestOf } from './digest.js'
-import type {
-  Access,
-  AuthorizationDetail,
-  Binding,
-  CredentialType,
-  Ended,
-  Grant,
-  GrantStatus,
-  RequiredReview,
-  Review,
+import {
+  BINDINGS,
+  type Access,
+  type AuthorizationDetail,
+  type CredentialType,
+  type Ended,
+  type Grant,
+  type GrantStatus,
+  type RequiredReview,
+  type Review,
 } from './grant.js'
 
 /**
@@ -28,7 +28,6 @@ export interface GrantSeal {
 
 const FORM = '1'
 const STATUSES: readonly GrantStatus[] = ['pending', 'active', 'denied', 'withdrawn', 'expired', 'completed', 'revoked']
-const BINDINGS: readonly Binding[] = ['none', 'dpop', 'mtls', 'any']
 const TYPES: readonly CredentialType[] = ['jwt', 'x509']
 const REASONS: readonly Ended['reason'][] = ['completed', 'revoked', 'expired', 'denied', 'withdrawn']
 

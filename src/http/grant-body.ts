@@ -1,4 +1,5 @@
 import { z } from 'zod'
+import { BINDINGS } from '../grants/grant.js'
 import { lengthOf, plainText } from '../oauth/plain-text.js'
 import { parseScope } from '../oauth/scope.js'
 import { PLAIN_COMMON_NAME, PLAIN_DNS_NAME } from '../x509/name-syntax.js'
@@ -72,7 +73,7 @@ export const grantBodySchema = z.strictObject({
         .transform((types) => [...new Set(types)].sort())
         .prefault(['jwt']),
       max_ttl_seconds: z.int().min(1).max(3600).optional(),
-      binding: z.enum(['none', 'dpop', 'mtls', 'any']).default('none'),
+      binding: z.enum(BINDINGS).default('none'),
       names: namesSchema.optional(),
     })
     .prefault({}),

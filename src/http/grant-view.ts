@@ -1,6 +1,6 @@
 import { z } from 'zod'
 import { digestOf } from '../grants/digest.js'
-import type { Grant } from '../grants/grant.js'
+import { BINDINGS, type Grant } from '../grants/grant.js'
 import { asOf } from '../grants/lifecycle.js'
 import { formatTime, type EpochSeconds } from '../runtime/clock.js'
 
@@ -46,7 +46,7 @@ const access = z.object({
 const credential = z.object({
   types: z.array(z.enum(['jwt', 'x509'])),
   max_ttl_seconds: z.int(),
-  binding: z.enum(['none', 'dpop', 'mtls', 'any']),
+  binding: z.enum(BINDINGS),
   names: z.object({ common_name: text.optional(), dns: z.array(text) }).optional(),
 })
 

@@ -1,4 +1,5 @@
 import { z } from 'zod'
+import { BINDINGS } from '../../grants/grant.js'
 import * as value from '../values.js'
 
 const approval = z
@@ -37,7 +38,7 @@ export const tier = z
         'An approver is not who started the run. `best_effort` lets through what cannot be told, and says so in the evidence.',
       ),
     binding: z
-      .enum(['none', 'dpop', 'mtls', 'any'])
+      .enum(BINDINGS)
       .default('none')
       .describe(
         'What a credential must be bound to: a DPoP key (RFC 9449), a client certificate (RFC 8705), or `any` of the two. A certificate that is issued is bound by itself; JWTs under `mtls` need a listener that serves it. A key that is proved without being asked for binds too.',
